@@ -1,0 +1,1 @@
+"""Vis-à-vis: conversational video you run yourself."""
