@@ -1,0 +1,113 @@
+"""The face of one call: what it says, how it behaves, and the pictures of it, in step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+import numpy as np
+from pipecat.frames.frames import TTSAudioRawFrame
+
+from visavis.animation.animator import Animator
+from visavis.animation.face_state import STATE_RATE
+from visavis.conversation.playout import PlayoutTrack
+from visavis.rendering.contract import FacePainter, SegmentFinished, TimedFrame
+from visavis.rendering.live import LiveRenderer
+from visavis.speech.tts_service import SpokenAudioFrame
+
+#: A picture is begun this long before its sound leaves, so that both reach the network together:
+#: about one painting and one encoding.
+LEAD = 0.03
+
+
+class Face:
+    """Drives a renderer with what the conversation does.
+
+    Args:
+        painter: Draws FaceStates.
+        animator: Makes FaceStates.
+        sample_rate: Of the speech, Hz.
+        fps: Pictures per second.
+    """
+
+    def __init__(
+        self, painter: FacePainter, animator: Animator, *, sample_rate: int, fps: int
+    ) -> None:
+        self.playout = PlayoutTrack(sample_rate)
+        self._animator = animator
+        self._renderer = LiveRenderer(painter, self._clock, fps=fps)
+        self._frames: AsyncIterator[TimedFrame | SegmentFinished] | None = None
+        self._next_state = 0.0  # stream time of the next state to make
+        self._registered = 0.0  # speech seconds given to playout so far, on the speech clock
+        self._animator.set_mode("idle")
+
+    def _clock(self) -> float:
+        return self.playout.clock() + LEAD
+
+    # -- what the conversation does -----------------------------------------------------------
+
+    def hear(self, frame: TTSAudioRawFrame) -> None:
+        """Speech is about to be queued for playout, in order; note where its lips belong."""
+        at = self._registered
+        self._registered += len(frame.audio) / 2 / frame.sample_rate
+        if isinstance(frame, SpokenAudioFrame):
+            if frame.spoken is not None:
+                self._animator.say(frame.spoken, at=at)
+        else:
+            # A voice without phoneme times: the lips follow the sound itself.
+            samples = np.frombuffer(frame.audio, np.int16)
+            self._animator.say_audio(samples, frame.sample_rate, at=at)
+
+    def interrupt(self) -> None:
+        """Stop sound, lips and pictures not yet shown, now."""
+        self.playout.clear()
+        self._animator.clear()
+        self._renderer.clear()
+        self._registered = self.playout.spoken
+        self._next_state = self._clock()
+
+    def user_started(self) -> None:
+        """The person speaks: listen."""
+        self._animator.set_mode("listening")
+
+    def user_stopped(self) -> None:
+        """The person has finished: think."""
+        self._animator.set_mode("thinking")
+
+    def speech_started(self) -> None:
+        """The face's own voice begins."""
+        self._animator.set_mode("speaking")
+
+    def speech_stopped(self) -> None:
+        """The face's own voice has ended: the floor is the person's."""
+        self._animator.set_mode("listening")
+
+    # -- pictures -------------------------------------------------------------------------------
+
+    async def next_frame(self) -> TimedFrame | None:
+        """The next picture when it is due; None once the face is closed."""
+        if self._frames is None:
+            self._frames = aiter(self._renderer)
+        while True:
+            self._make_states()
+            try:
+                item = await anext(self._frames)
+            except StopAsyncIteration:
+                return None
+            if isinstance(item, TimedFrame):
+                return item
+
+    def close(self) -> None:
+        """Release the renderer."""
+        self._renderer.close()
+
+    def _make_states(self) -> None:
+        """Push states up to the present, 60 a second; after a stall, skip what is past."""
+        now = self._clock()
+        if now - self._next_state > 0.25:
+            self._next_state = math.floor(now * STATE_RATE) / STATE_RATE
+        horizon = now + 1.0 / self._renderer.fps
+        while self._next_state <= horizon:
+            t = self._next_state
+            self._renderer.push(self._animator.state(t, self.playout.speech_at(t)))
+            self._next_state = t + 1.0 / STATE_RATE

@@ -1,0 +1,233 @@
+"""One live conversation: the pipeline from microphone to face, and its supervision."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from loguru import logger
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    ErrorFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+    TTSStartedFrame,
+)
+from pipecat.observers.base_observer import BaseObserver, FramePushed
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import (
+    AssistantTurnStoppedMessage,
+    LLMContextAggregatorPair,
+    LLMUserAggregatorParams,
+    UserTurnStoppedMessage,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.processors.frameworks.rtvi import RTVIObserverParams, RTVIServerMessageFrame
+from pipecat.services.llm_service import LLMService
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.workers.runner import WorkerRunner
+
+from visavis.config import LocalLLM
+from visavis.conversation.context import ContextTrimmer
+from visavis.conversation.services import SPEECH_RATE, Services
+from visavis.conversation.timings import ReplyTimings, TurnTimings
+from visavis.conversation.transcript import Line, Transcript
+from visavis.conversation.transport import CallTransport
+
+#: Seconds a browser that vanished may take to come back before its session is freed.
+RECONNECT_GRACE = 3.0
+#: Seconds between two spoken apologies for a failing language model.
+APOLOGY_INTERVAL = 6.0
+
+
+class _Marks(BaseObserver):
+    """Notes when the reply passes the stages after the language model."""
+
+    def __init__(self, timings: TurnTimings, on_reply: Callable[[ReplyTimings], None]) -> None:
+        super().__init__()
+        self._timings = timings
+        self._on_reply = on_reply
+
+    async def on_push_frame(self, data: FramePushed) -> None:
+        """Mark the first of each kind in a turn."""
+        frame = data.frame
+        if data.direction is not FrameDirection.DOWNSTREAM:
+            return
+        if isinstance(frame, TTSStartedFrame):
+            self._timings.clause_ready()
+        elif isinstance(frame, TTSAudioRawFrame):
+            self._timings.synthesised()
+        elif isinstance(frame, BotStartedSpeakingFrame) and (split := self._timings.audible()):
+            self._on_reply(split)
+
+
+class Session:
+    """A conversation with one person.
+
+    Args:
+        session_id: Names it in logs and in the API.
+        connection: The peer connection.
+        services: What sessions share.
+        on_end: Called once when the session is over.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        connection: SmallWebRTCConnection,
+        services: Services,
+        on_end: Callable[[Session], None],
+    ) -> None:
+        self.id = session_id
+        self.connection = connection
+        self.transcript = Transcript()
+        self.replies: list[ReplyTimings] = []
+        self.started = time.time()
+        self._services = services
+        self._on_end = on_end
+        self._timings = TurnTimings()
+        self._last_apology = 0.0
+        self._runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
+        self._face = services.face(seed=int.from_bytes(session_id.encode()[:4], "big"))
+        self._worker = self._assemble()
+        self._task: asyncio.Task[None] | None = None
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run the pipeline in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"session-{self.id}")
+
+    async def end(self, reason: Literal["drain", "hangup"]) -> None:
+        """End the conversation politely: tell the page why, then close."""
+        await self._tell({"type": "ended", "reason": reason})
+        await asyncio.sleep(0.1)  # the message leaves before the channel closes
+        await self._worker.cancel(reason=reason)
+        if self._task:
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(asyncio.shield(self._task), 5.0)
+
+    async def _run(self) -> None:
+        logger.info("Session {} begins", self.id)
+        try:
+            await self._runner.add_workers(self._worker)
+            await self._runner.run()
+        except Exception:
+            logger.exception("Session {} failed", self.id)
+        finally:
+            self._face.close()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self.connection.disconnect(), 2.0)
+            logger.info("Session {} ended after {:.0f} s", self.id, time.time() - self.started)
+            self._on_end(self)
+
+    # -- assembly -------------------------------------------------------------------------------
+
+    def _assemble(self) -> PipelineWorker:
+        s = self._services.settings
+        transport = CallTransport(
+            self.connection,
+            TransportParams(
+                audio_in_enabled=True,
+                audio_in_sample_rate=16_000,
+                audio_out_enabled=True,
+                audio_out_sample_rate=SPEECH_RATE,
+                audio_out_end_silence_secs=0,
+                video_in_enabled=False,
+                video_out_enabled=True,
+                video_out_width=s.face.width,
+                video_out_height=s.face.height,
+            ),
+            self._face,
+        )
+        context = LLMContext([{"role": "system", "content": s.persona.system_prompt()}])
+        aggregators = LLMContextAggregatorPair(
+            context, user_params=LLMUserAggregatorParams(user_turn_stop_timeout=4.0)
+        )
+        stages: list[Any] = [
+            transport.input(),
+            self._services.stt(self._timings),
+            aggregators.user(),
+        ]
+        if isinstance(s.llm, LocalLLM):
+            stages.append(ContextTrimmer(s.llm.context_tokens - s.llm.max_reply_tokens))
+        stages += [
+            self._services.llm(),
+            self._services.tts(),
+            transport.output(),
+            aggregators.assistant(),
+        ]
+        worker = PipelineWorker(
+            Pipeline(stages),
+            params=PipelineParams(enable_metrics=True),
+            observers=[_Marks(self._timings, self._on_reply)],
+            rtvi_observer_params=RTVIObserverParams(),
+            idle_timeout_secs=600,
+        )
+        self._follow(worker, transport, aggregators)
+        return worker
+
+    def _follow(
+        self, worker: PipelineWorker, transport: CallTransport, pair: LLMContextAggregatorPair
+    ) -> None:
+        """Attach to the events of the conversation."""
+        persona = self._services.settings.persona
+
+        @worker.rtvi.event_handler("on_client_ready")
+        async def on_client_ready(rtvi: Any) -> None:
+            if persona.greeting:
+                await worker.queue_frame(TTSSpeakFrame(persona.greeting))
+
+        @transport.event_handler("on_client_disconnected")
+        async def on_client_disconnected(_: Any, __: Any) -> None:
+            await worker.cancel(reason="the browser left")
+
+        @worker.event_handler("on_pipeline_error")
+        async def on_pipeline_error(_: Any, frame: ErrorFrame) -> None:
+            await self._on_error(frame)
+
+        @pair.user().event_handler("on_user_turn_stopped")
+        async def on_user(_: Any, __: Any, message: UserTurnStoppedMessage) -> None:
+            self.transcript.add(Line("user", message.content or "", message.timestamp))
+
+        @pair.assistant().event_handler("on_assistant_turn_stopped")
+        async def on_assistant(_: Any, message: AssistantTurnStoppedMessage) -> None:
+            self.transcript.add(
+                Line("assistant", message.content, message.timestamp, message.interrupted)
+            )
+
+    # -- events ---------------------------------------------------------------------------------
+
+    async def _tell(self, data: dict[str, Any]) -> None:
+        await self._worker.queue_frame(RTVIServerMessageFrame(data=data))
+
+    def _on_reply(self, split: ReplyTimings) -> None:
+        self.replies.append(split)
+        logger.info("Reply after {:.2f} s: {}", split.total, split.as_dict())
+        asyncio.create_task(self._tell({"type": "latency", **split.as_dict()}))  # noqa: RUF006
+
+    async def _on_error(self, frame: ErrorFrame) -> None:
+        """A part failed. The call goes on; if it was the language model, say so aloud."""
+        logger.warning("Session {}: {}", self.id, frame.error)
+        if not isinstance(frame.processor, LLMService):
+            return
+        now = time.monotonic()
+        if now - self._last_apology < APOLOGY_INTERVAL:
+            return
+        self._last_apology = now
+        await self._tell(
+            {
+                "type": "notice",
+                "level": "warning",
+                "text": "The language model did not answer. It is being restarted.",
+            }
+        )
+        await self._worker.queue_frame(
+            TTSSpeakFrame(self._services.settings.persona.apology, append_to_context=True)
+        )

@@ -1,0 +1,135 @@
+"""The WebRTC transport of a call: Pipecat's, with tracks of ours on the audio clock.
+
+Pipecat's own video track queues without bound and stamps frames by the wall clock at a fixed
+30 fps. Here the picture follows the sound: one :class:`PlayoutTrack` is the clock, the video
+track takes its time stamps from it, and an interruption empties sound and face at once.
+"""
+
+from __future__ import annotations
+
+import fractions
+
+from aiortc import MediaStreamTrack
+from aiortc.codecs import vpx
+from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    Frame,
+    InterruptionFrame,
+    OutputAudioRawFrame,
+    TTSAudioRawFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import (
+    SmallWebRTCClient,
+    SmallWebRTCOutputTransport,
+    SmallWebRTCTransport,
+)
+
+from visavis.conversation.face import Face
+
+VIDEO_CLOCK = 90_000
+
+
+def offer_bitrate(bits_per_second: int) -> None:
+    """Let video be encoded at up to this rate.
+
+    aiortc starts VP8 at 0.5 Mbit/s and never exceeds 1.5, which smears a 720p face; its limits
+    are module constants. The receiver's own bandwidth estimate still lowers the rate.
+    """
+    vpx.DEFAULT_BITRATE = bits_per_second
+    vpx.MAX_BITRATE = max(vpx.MAX_BITRATE, bits_per_second)
+
+
+class FaceVideoTrack(MediaStreamTrack):
+    """The face as a video track; time stamps come from the audio clock."""
+
+    kind = "video"
+
+    def __init__(self, face: Face) -> None:
+        super().__init__()
+        self._face = face
+
+    async def recv(self) -> VideoFrame:
+        """The next picture, when it is due."""
+        shown = await self._face.next_frame()
+        if shown is None:
+            raise MediaStreamError
+        frame = VideoFrame.from_ndarray(shown.image, format="rgb24")
+        frame.pts = round(shown.t * VIDEO_CLOCK)
+        frame.time_base = fractions.Fraction(1, VIDEO_CLOCK)
+        return frame
+
+
+class _CallOutput(SmallWebRTCOutputTransport):
+    """Shows the face what is said, and stops it when it is interrupted."""
+
+    def __init__(self, client: SmallWebRTCClient, params: TransportParams, face: Face) -> None:
+        super().__init__(client, params)
+        self._face = face
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        """Queue speech for the network; returns once there is room for more."""
+        if not self._client.is_connected or self._client.is_closing:
+            return False
+        await self._face.playout.write(frame.audio)
+        return True
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Follow the state of the conversation."""
+        if isinstance(frame, UserStartedSpeakingFrame):
+            self._face.user_started()
+        elif isinstance(frame, UserStoppedSpeakingFrame):
+            self._face.user_stopped()
+        await super().process_frame(frame, direction)
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Follow the face's own speech, which this transport announces."""
+        if isinstance(frame, BotStartedSpeakingFrame):
+            self._face.speech_started()
+        elif isinstance(frame, BotStoppedSpeakingFrame):
+            self._face.speech_stopped()
+        await super().push_frame(frame, direction)
+
+    async def _handle_frame(self, frame: Frame) -> None:
+        if isinstance(frame, TTSAudioRawFrame):
+            self._face.hear(frame)
+        await super()._handle_frame(frame)
+        if isinstance(frame, InterruptionFrame):
+            self._face.interrupt()
+
+
+class CallTransport(SmallWebRTCTransport):
+    """One person's connection: microphone and camera in, the face out.
+
+    Args:
+        connection: The peer connection, answered already.
+        params: Pipecat's transport parameters; the output rate must be the playout's.
+        face: What is shown and heard.
+    """
+
+    def __init__(
+        self, connection: SmallWebRTCConnection, params: TransportParams, face: Face
+    ) -> None:
+        super().__init__(connection, params)
+        self._face = face
+
+    def output(self) -> SmallWebRTCOutputTransport:
+        """The output side of the pipeline."""
+        if self._output is None:
+            self._output = _CallOutput(self._client, self._params, self._face)
+        return self._output
+
+    async def _on_client_connected(self, webrtc_connection: SmallWebRTCConnection) -> None:
+        # In place of the tracks that Pipecat has just put there.
+        webrtc_connection.replace_audio_track(self._face.playout)
+        webrtc_connection.replace_video_track(FaceVideoTrack(self._face))
+        await super()._on_client_connected(webrtc_connection)
