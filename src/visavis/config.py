@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -110,6 +110,10 @@ class TurnSettings(Section):
     patience: Annotated[float, Field(ge=0.2, le=10)] = 1.8
 
 
+def _over_default_persona(value: Any) -> Any:
+    return discharge_guide().model_dump() | value if isinstance(value, dict) else value
+
+
 class Settings(BaseSettings):
     """Everything that can be configured."""
 
@@ -118,7 +122,10 @@ class Settings(BaseSettings):
     )
 
     server: ServerSettings = ServerSettings()
-    persona: Persona = Field(default_factory=discharge_guide)
+    #: What the file leaves out stays as in the persona that ships.
+    persona: Annotated[Persona, BeforeValidator(_over_default_persona)] = Field(
+        default_factory=discharge_guide
+    )
     llm: LocalLLM | PipecatService = LocalLLM()
     stt: LocalSTT | PipecatService = LocalSTT()
     tts: LocalTTS | PipecatService = LocalTTS()
