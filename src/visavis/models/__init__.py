@@ -9,6 +9,7 @@ SHA-256, and never imported or installed.
 
 from __future__ import annotations
 
+from visavis.models.errors import NoSpaceError, PullError
 from visavis.models.manifest import (
     Artifact,
     Manifest,
@@ -17,13 +18,18 @@ from visavis.models.manifest import (
     WeightFile,
     load,
 )
+from visavis.models.pulling import Limits, Progress, pull
 from visavis.models.store import MissingModelError, State, home, models_folder, path, state, verify
 
 __all__ = [
     "Artifact",
+    "Limits",
     "Manifest",
     "ManifestError",
     "MissingModelError",
+    "NoSpaceError",
+    "Progress",
+    "PullError",
     "State",
     "UnknownModelError",
     "WeightFile",
@@ -31,6 +37,7 @@ __all__ = [
     "load",
     "models_folder",
     "path",
+    "pull",
     "state",
     "verify",
 ]

@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 def home() -> Path:
-    """The user's folder for everything fetched or made: `$VISAVIS_HOME`, else `~/.cache/visavis`."""
+    """Folder of everything fetched or made: `$VISAVIS_HOME`, else `~/.cache/visavis`."""
     named = os.environ.get("VISAVIS_HOME")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "visavis"
 
