@@ -40,8 +40,12 @@ from visavis.conversation.timings import ReplyTimings, TurnTimings
 from visavis.conversation.transcript import Line, Transcript
 from visavis.conversation.transport import CallTransport
 
-#: Seconds a browser that vanished may take to come back before its session is freed.
-RECONNECT_GRACE = 3.0
+#: Seconds between looks at whether the browser is still there, and how many may find it gone.
+#: Pipecat calls a connection lost three seconds after the page's last sign of life.
+WATCH_INTERVAL = 0.5
+LOST_LOOKS = 2
+#: Seconds a new connection may take to carry anything.
+CONNECT_TIMEOUT = 20.0
 #: Seconds between two spoken apologies for a failing language model.
 APOLOGY_INTERVAL = 6.0
 
@@ -115,17 +119,34 @@ class Session:
 
     async def _run(self) -> None:
         logger.info("Session {} begins", self.id)
+        watchdog = asyncio.create_task(self._watch(), name=f"watchdog-{self.id}")
         try:
             await self._runner.add_workers(self._worker)
             await self._runner.run()
         except Exception:
             logger.exception("Session {} failed", self.id)
         finally:
+            watchdog.cancel()
             self._face.close()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self.connection.disconnect(), 2.0)
             logger.info("Session {} ended after {:.0f} s", self.id, time.time() - self.started)
             self._on_end(self)
+
+    async def _watch(self) -> None:
+        """Free the seat of a browser that never came or went without a word."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CONNECT_TIMEOUT
+        while not self.connection.is_connected():
+            if loop.time() > deadline:
+                await self._worker.cancel(reason="the browser never connected")
+                return
+            await asyncio.sleep(WATCH_INTERVAL)
+        lost = 0
+        while lost < LOST_LOOKS:
+            await asyncio.sleep(WATCH_INTERVAL)
+            lost = 0 if self.connection.is_connected() else lost + 1
+        await self._worker.cancel(reason="the browser is gone")
 
     # -- assembly -------------------------------------------------------------------------------
 
