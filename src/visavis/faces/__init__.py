@@ -1,5 +1,6 @@
 """Faces in pictures: detection, 478 landmarks, matte, identity embedding, simple measures."""
 
+from visavis.faces.embedding import Appearance, appearance, embed
 from visavis.faces.landmarks import FaceLandmarks
 from visavis.faces.matting import matte
 from visavis.faces.measures import (
@@ -12,8 +13,11 @@ from visavis.faces.measures import (
 from visavis.faces.tracker import FaceTracker
 
 __all__ = [
+    "Appearance",
     "FaceLandmarks",
     "FaceTracker",
+    "appearance",
+    "embed",
     "eye_opening",
     "head_pose",
     "inter_ocular",
