@@ -1,0 +1,90 @@
+"""``visavis bench …``: measures that print a table and, on request, JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from visavis.config import ConfigError, load_settings
+
+bench = typer.Typer(no_args_is_help=True, help="Measure speed and quality on this machine.")
+console = Console()
+
+
+@bench.callback()
+def _main() -> None:
+    """Measure speed and quality on this machine."""
+
+
+@bench.command()
+def conversation(
+    turns: Annotated[int, typer.Option(min=1, max=500, help="Questions to ask.")] = 20,
+    barge_ins: Annotated[int, typer.Option(min=0, max=100, help="Interruptions to make.")] = 5,
+    url: Annotated[str | None, typer.Option(help="A running server; else one is started.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Show the server's log.")] = False,
+) -> None:
+    """Hold a call over WebRTC: reply latency and its split, barge-in, lip-sync, fps, load."""
+    from visavis.evaluation.call_client import CallError
+    from visavis.evaluation.conversation_bench import run
+
+    try:
+        result = asyncio.run(
+            run(
+                load_settings(),
+                turns=turns,
+                url=url,
+                barge_ins=barge_ins,
+                verbose=verbose,
+                progress=lambda text: console.print(text, style="dim"),
+            )
+        )
+    except (CallError, ConfigError, TimeoutError) as e:
+        typer.secho(
+            f"The measure failed: {e or 'the face did not answer in time'}", fg="red", err=True
+        )
+        raise typer.Exit(1) from e
+    console.print(_conversation_table(result))
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def _conversation_table(r: dict[str, Any]) -> Table:
+    machine = r["machine"]
+    table = Table(
+        title=f"Conversation, {r['turns']} turns · {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB"
+    )
+    for column in ("measure", "p50", "p95", "unit", "to reach"):
+        table.add_column(column, justify="left" if column == "measure" else "right")
+
+    def row(name: str, q: dict[str, float] | None, target: str = "") -> None:
+        if q:
+            table.add_row(name, f"{q['p50']:.2f}", f"{q['p95']:.2f}", "s", target)
+
+    row("end of question → answer heard", r["latency_s"], "1.2 / 2.0")
+    for name, q in r["split_s"].items():
+        row(f"  {name}", q)
+    row("barge-in → sound stops", r["barge_in_sound_s"], "0.4")
+    row("barge-in → mouth closed", r["barge_in_mouth_s"], "0.4")
+    av = r["av_offset_ms"]
+    if av:
+        table.add_row(
+            "picture behind sound (median, worst)", f"{av['median']}", f"{av['worst']}", "ms", "±45"
+        )
+    if r["av_drift_ms_per_min"] is not None:
+        table.add_row("drift", f"{r['av_drift_ms_per_min']}", "", "ms/min", "")
+    table.add_row("pictures", f"{r['fps']['mean']}", "", "per s", "24")
+    if r["server_cpu_percent"] is not None:
+        table.add_row("server CPU", f"{r['server_cpu_percent']:.0f}", "", "% of a core", "")
+        table.add_row("server memory", f"{r['server_rss_gib']}", "", "GiB", "4")
+    table.add_row("answers with the fact", f"{r['correct_answers']}", "", f"of {r['turns']}", "")
+    return table
