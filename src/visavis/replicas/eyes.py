@@ -1,0 +1,142 @@
+"""Eyeballs behind the lids: white, iris and glint taken apart, so that the iris can move.
+
+The portrait shows only what lies between the lids. The white under the iris and beyond the lids
+is continued smoothly, the hidden part of the iris from the visible one by symmetry, and the glint
+of the lamp, which stays where it is when the eye turns, becomes a layer of light of its own.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.replicas.plates import fill
+from visavis.replicas.rig import Camera, Layer
+
+Array = NDArray[np.float64]
+
+#: Human eyeball radius over the distance between the pupils (12 mm over 63 mm).
+EYE_RADIUS = 0.19
+
+
+def _grid(nx: int, ny: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Texture coordinates and triangles of a regular grid."""
+    u, v = np.meshgrid(np.linspace(0, 1, nx), np.linspace(0, 1, ny))
+    q = np.arange(nx * ny).reshape(ny, nx)
+    a, b, c, d = q[:-1, :-1], q[:-1, 1:], q[1:, :-1], q[1:, 1:]
+    tri = np.concatenate(
+        [np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)]
+    )
+    return np.stack([u.ravel(), v.ravel()], 1).astype(np.float32), tri.astype(np.int32)
+
+
+def grid_layer(
+    name: str, box: tuple[float, float, float, float], size: tuple[int, int], z: Array | float
+) -> Layer:
+    """A grid over ``box`` (left, top, right, bottom in rig units) with depth ``z`` per vertex."""
+    uv, tri = _grid(*size)
+    left, top, right, bottom = box
+    x = left + uv[:, 0] * (right - left)
+    y = top + uv[:, 1] * (bottom - top)
+    positions = np.stack([x, y, np.broadcast_to(z, x.shape)], 1).astype(np.float32)
+    return Layer(name, positions, uv, tri, texture="")
+
+
+def _radial_profile(values: Array, r: Array, use: NDArray[np.bool_], bins: int) -> Array:
+    """Median colour at each radius 0..1, smoothed."""
+    profile = np.zeros((bins, 3))
+    last = np.median(values[use], 0) if use.any() else np.full(3, 60.0)
+    for k in range(bins):
+        ring = use & (r >= k / bins) & (r < (k + 1) / bins)
+        last = np.median(values[ring], 0) if ring.sum() > 4 else last
+        profile[k] = last
+    return np.asarray(cv2.GaussianBlur(profile[None], (0, 0), 1.0)[0])
+
+
+def eye_layers(
+    image: NDArray[np.uint8],
+    aperture: Array,
+    iris: Array,
+    camera: Camera,
+    depth: float,
+    side: str,
+) -> tuple[list[Layer], dict[str, NDArray[np.uint8]]]:
+    """Layers and textures of one eye.
+
+    Args:
+        image: uint8 RGB portrait.
+        aperture: ``(n, 2)`` outline between the lids, pixels.
+        iris: ``(5, 2)`` centre and four rim points, pixels.
+        camera: Pixels to rig.
+        depth: z of the eye's surface, rig units.
+        side: ``right`` or ``left``.
+    """
+    centre = iris[0]
+    radius = float(np.linalg.norm(iris[1:] - centre, axis=1).mean())
+    pad = radius * 1.1
+    x0, y0 = (np.minimum(aperture.min(0), centre - radius) - pad).astype(int)
+    x1, y1 = (np.maximum(aperture.max(0), centre + radius) + pad).astype(int) + 1
+    crop = image[y0:y1, x0:x1].astype(np.float64)
+    h, w = crop.shape[:2]
+    mask = np.zeros((h, w), np.uint8)
+    outline = np.round((aperture - (x0, y0)) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, 4)
+    inside = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))) > 200
+    yy, xx = np.mgrid[0:h, 0:w]
+    c = centre - (x0, y0)
+    r = np.hypot(xx - c[0], yy - c[1]) / radius
+
+    # The white: everything visible that is not iris, continued under it and under the lids.
+    seen = inside & (r > 1.16)
+    base = fill(crop, cv2.GaussianBlur(seen.astype(np.float32), (0, 0), 0.7) * seen)
+    lum = base.mean(2, keepdims=True)
+    beyond = np.clip(base, np.median(lum[seen]) * 0.55 if seen.any() else 60, 255)
+    hidden = cv2.GaussianBlur((~inside).astype(np.float32), (0, 0), 2.0)[..., None]
+    white = np.where(seen[..., None], crop, base * (1 - hidden) + beyond * hidden)
+
+    # The iris: profile over the radius, its visible texture, mirrored where a lid covers it.
+    profile = _radial_profile(crop, r / 1.1, inside & (r < 1.1), 22)
+    ideal = profile[np.clip((r / 1.1 * 22).astype(int), 0, 21)]
+    ideal = cv2.GaussianBlur(ideal, (0, 0), 0.8)
+    over = (crop - ideal).mean(2)
+    glint_mask = cv2.GaussianBlur(
+        ((over > 28) & inside & (r < 0.92)).astype(np.float32), (0, 0), 1.2
+    )
+    glint_mask = np.clip(glint_mask * 2.5, 0, 1)[..., None]
+    clear = crop * (1 - glint_mask) + np.minimum(crop, ideal + 4) * glint_mask
+    glint = np.clip(crop - clear, 0, 255) * inside[..., None]
+    alpha = np.clip((1.06 - r) / 0.14, 0, 1)[..., None]
+    solved = np.clip((clear - (1 - alpha) * white) / np.maximum(alpha, 0.25), 0, 255)
+    mx = xx.astype(np.float32)
+    my = (2 * c[1] - yy).astype(np.float32)
+    mirrored = cv2.remap(solved, mx, my, cv2.INTER_LINEAR)
+    usable = cv2.remap(inside.astype(np.float32), mx, my, cv2.INTER_LINEAR)
+    usable = cv2.GaussianBlur(np.clip(usable, 0, 1), (0, 0), 1.0)[..., None]
+    guess = mirrored * usable + ideal * (1 - usable)
+    keep = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.8)[..., None]
+    keep = np.where(inside[..., None], np.maximum(keep, 0.85), keep)
+    iris_rgb = solved * keep + guess * (1 - keep)
+
+    textures = {
+        f"textures/eye_{side}_white.png": np.clip(white, 0, 255).astype(np.uint8),
+        f"textures/eye_{side}_iris.png": np.dstack([np.clip(iris_rgb, 0, 255), alpha * 255]).astype(
+            np.uint8
+        ),
+        f"textures/eye_{side}_glint.png": np.clip(glint, 0, 255).astype(np.uint8),
+    }
+    corners = camera.to_rig(np.array([[x0 - 0.5, y0 - 0.5], [x1 - 0.5, y1 - 0.5]], float))
+    box = (corners[0, 0], corners[0, 1], corners[1, 0], corners[1, 1])
+    layers = []
+    eye = camera.to_rig(centre[None])[0]
+    for part in ("white", "iris", "glint"):
+        layer = grid_layer(f"eye_{side}_{part}", box, (13, 9), depth)
+        layer.texture = f"textures/eye_{side}_{part}.png"
+        off = layer.positions[:, :2] - eye.astype(np.float32)
+        d2 = np.minimum((off**2).sum(1), EYE_RADIUS**2 * 0.9)
+        if part == "iris":
+            layer.positions[:, 2] += np.sqrt(EYE_RADIUS**2 - d2) - EYE_RADIUS
+        elif part == "glint":
+            layer.blend = "add"
+        layers.append(layer)
+    return layers, textures
