@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,9 +155,11 @@ def machine() -> Iterator[Check]:
 
 def _has_avx2() -> bool:
     # NumPy asks the processor itself, on every system; there is no public way to its answer.
-    from numpy._core._multiarray_umath import __cpu_features__ as features
-
-    return bool(features.get("AVX2"))
+    try:
+        numpy = import_module("numpy._core._multiarray_umath")
+    except ImportError:  # NumPy 1
+        numpy = import_module("numpy.core._multiarray_umath")
+    return bool(numpy.__cpu_features__.get("AVX2"))
 
 
 def needed_weights(settings: Settings | None) -> set[str]:

@@ -125,13 +125,7 @@ def pull(
 ) -> None:
     """Fetch weights that are missing; interrupted pulls continue where they stopped."""
 
-    def terminated(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is threading.main_thread():
-        # Else the default would kill us at once and leave running downloads behind.
-        signal.signal(signal.SIGTERM, terminated)
-    with _speaking(), _progress() as progress:
+    with _speaking(), _terminable(), _progress() as progress:
         fetched = models.pull(
             names or (),
             profile=profile,
@@ -143,6 +137,23 @@ def pull(
         )
     what = ", ".join(a.name for a in fetched)
     typer.echo(f"Fetched and verified: {what}." if fetched else "Nothing to fetch: all is here.")
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: the default would leave running downloads behind."""
+
+    def terminated(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command()

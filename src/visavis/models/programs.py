@@ -129,9 +129,9 @@ def _failure(log: str, code: int) -> SourceError:
 def pip() -> tuple[str, ...]:
     """A command that runs pip.
 
-    Environments made by uv have none, so after `$VISAVIS_PIP` and this Python's own pip come the
-    copy Python carries for `ensurepip` (run in place, nothing is installed), a pip on the PATH,
-    and the one uv can run.
+    Environments made by uv have none, so after `$VISAVIS_PIP` and this Python's own pip come one
+    on the PATH, the copy that Python carries for `ensurepip` (run in place, nothing is installed;
+    slower to start), and the one uv can run. Which Python a pip belongs to does not matter here.
 
     Raises:
         SourceError: there is none anywhere.
@@ -154,15 +154,15 @@ def _pips() -> Iterator[list[str]]:
         return
     if importlib.util.find_spec("pip"):
         yield [sys.executable, "-m", "pip"]
+    for name in ("pip3", "pip"):
+        if found := shutil.which(name):
+            yield [found]
     with contextlib.suppress(ImportError):
         import ensurepip
 
         for wheel in sorted(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")):
             # A wheel is a zip file, and Python runs a package inside a zip file.
             yield [sys.executable, str(wheel / "pip")]
-    for name in ("pip3", "pip"):
-        if found := shutil.which(name):
-            yield [found]
     if uv := shutil.which("uv"):
         yield [uv, "tool", "run", "pip"]
 

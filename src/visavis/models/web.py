@@ -10,7 +10,6 @@ from pathlib import Path
 
 from visavis.models.errors import Cancelled, SourceError
 
-_CHUNK = 1 << 18
 _HUB = "https://huggingface.co"
 
 
@@ -56,7 +55,8 @@ def download(
                 raise SourceError("the server does not continue where we stopped; starting over")
             with target.open("r+b" if start else "wb") as out:
                 out.seek(start)
-                for chunk in answer.iter_raw(_CHUNK):
+                # As it arrives: gathering larger pieces would lose them when the line breaks.
+                for chunk in answer.iter_raw():
                     if cancel.is_set():
                         raise Cancelled
                     if out.tell() + len(chunk) > size:
