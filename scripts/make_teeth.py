@@ -30,7 +30,10 @@ CROWN = 10.0  # crown height of the central incisor, mm
 GUM = 2.0  # strip of gum above it, mm
 HEIGHTS = np.array([1.0, 0.90, 0.97, 0.80])
 HALF = 22.4  # half the texture's width, mm
-CORNER = np.array([0.5, 0.85, 1.7, 1.2])  # how far the incisal edge rises towards a tooth's side
+CORNER = np.array([0.4, 0.7, 1.6, 1.2])  # how far the incisal edge rises towards a tooth's side
+LOWER_WIDTHS = np.array([5.3, 5.8, 5.6, 4.6])
+LOWER_HEIGHTS = np.array([0.90, 0.92, 0.97, 0.80])
+LOWER_CORNER = np.array([0.25, 0.35, 0.9, 0.8])
 
 
 def rectify(image: NDArray[np.uint8], p: Array) -> tuple[Array, Array, Array]:
@@ -162,72 +165,47 @@ def normalise(teeth: Array) -> Array:
     return np.asarray(teeth / np.maximum(bright, 30) * np.array([226.0, 217, 203]))
 
 
-def outline(u: Array, t: int) -> tuple[Array, Array]:
-    """Incisal edge and gum line of tooth ``t`` at ``u`` = -1..1 across it (mm, down positive)."""
-    edge = CROWN * HEIGHTS[t] - CORNER[t] * np.abs(u) ** (3.2 if t < 2 else 1.8)
-    gum = 1.5 * np.abs(u) ** 2.4 + CROWN * 0.02
-    return edge, gum
+def paint(
+    mean: Array, widths: Array, heights: Array, corner: Array, sharp: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """RGBA row of teeth, gum above, the mixture inside the outlines, shade to the sides.
 
-
-def paint(mean: Array) -> NDArray[np.uint8]:
-    """RGBA row of upper teeth: gum above, the mixture inside the outlines, shade to the sides."""
+    ``widths``, ``heights`` (of the crown) and ``corner`` (how far the incisal edge rises towards
+    a tooth's side, mm) go from the middle outwards; ``sharp`` is the exponent of that rise for
+    incisors and for the others.
+    """
     ss = 4
     h, w = round((CROWN + GUM) * MM), mean.shape[1]
     hi_h, hi_w = h * ss, w * ss
     x = (np.arange(hi_w) + 0.5) / (MM * ss) - HALF
     y = (np.arange(hi_h) + 0.5) / (MM * ss) - GUM
-    edges = canonical_edges()
+    edges = np.r_[-np.cumsum(widths)[::-1], 0, np.cumsum(widths)]
     cell = np.clip(np.searchsorted(edges, x) - 1, 0, 7)
-    u = (x - (edges[cell] + edges[cell + 1]) / 2) / ((edges[cell + 1] - edges[cell]) / 2)
+    u = np.clip((x - (edges[cell] + edges[cell + 1]) / 2) / ((edges[cell + 1] - edges[cell]) / 2), -1, 1)
     t = np.where(cell < 4, 3 - cell, cell - 4)
-    lo, hi = np.zeros(hi_w), np.zeros(hi_w)
-    for k in range(4):
-        e, g = outline(u, k)
-        lo, hi = np.where(t == k, e, lo), np.where(t == k, g, hi)
+    lo = CROWN * heights[t] - corner[t] * np.abs(u) ** np.where(t < 2, *sharp)
+    hi = 1.5 * np.abs(u) ** 2.4 + CROWN * 0.02
     inside = np.clip((lo[None] - y[:, None]) * MM * ss / 3 + 0.5, 0, 1)
     crown = np.clip((y[:, None] - hi[None]) * MM * ss / 6 + 0.5, 0, 1)
-    colour = cv2.resize(mean.astype(np.float32), (hi_w, round(CROWN * MM) * ss), interpolation=cv2.INTER_CUBIC)
-    pad = hi_h - colour.shape[0]
-    colour = np.concatenate([np.repeat(colour[:1], pad, 0), colour])
+    source = (np.interp(x, edges, canonical_edges()) + HALF) * MM - 0.5
+    down = np.clip((y + 0.02) / CROWN, 0, 1) * CROWN * MM - 0.5
+    colour = cv2.remap(
+        mean.astype(np.float32),
+        np.broadcast_to(source, (hi_h, hi_w)).astype(np.float32),
+        np.broadcast_to(down[:, None], (hi_h, hi_w)).astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     gum = np.array([178, 98, 98.0]) * (0.85 + 0.15 * np.cos(u * np.pi / 2))[None, :, None]
-    crevice = 1 - 0.45 * (np.abs(u) ** 14)[None, :, None] * np.clip((y[:, None, None] + 1) / 4, 0, 1)
-    body = colour * crevice
-    rgb = gum * (1 - crown[..., None]) + body * crown[..., None]
-    side = np.clip(1 - 0.62 * np.abs(x / HALF) ** 2.4, 0, 1)[None, :, None]
-    rgb = rgb * side
-    fade = np.clip((HALF - np.abs(x)) / 3.0, 0, 1)[None]
-    alpha = inside * fade
-    rgba = np.dstack([np.clip(rgb, 0, 255), alpha * 255]).astype(np.float32)
-    premultiplied = rgba.copy()
-    premultiplied[..., :3] *= alpha[..., None]
-    small = cv2.resize(premultiplied, (w, h), interpolation=cv2.INTER_AREA)
-    a = np.maximum(small[..., 3:] / 255, 1e-3)
-    small[..., :3] /= a
+    crevice = 1 - 0.22 * (np.abs(u) ** 16)[None, :, None] * np.clip((y[:, None, None] + 1) / 4, 0, 1)
+    rgb = gum * (1 - crown[..., None]) + colour * crevice * crown[..., None]
+    rgb = rgb * np.clip(1 - 0.55 * np.abs(x / HALF) ** 2.2, 0, 1)[None, :, None]
+    end = min(HALF, float(np.sum(widths)))
+    alpha = inside * np.clip((end - np.abs(x)) / 3.0, 0, 1)[None]
+    rgba = np.dstack([np.clip(rgb, 0, 255) * alpha[..., None], alpha * 255]).astype(np.float32)
+    small = cv2.resize(rgba, (w, h), interpolation=cv2.INTER_AREA)
+    small[..., :3] /= np.maximum(small[..., 3:] / 255, 1e-3)
     return np.clip(small, 0, 255).astype(np.uint8)
-
-
-def lower_row(upper: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The upper mixture in the proportions of lower teeth, incisal edges up."""
-    flipped = upper[::-1]
-    w = flipped.shape[1]
-    lower = np.r_[0, np.cumsum([5.2, 5.6, 5.6, 4.4])]
-    source = np.r_[0, np.cumsum(WIDTHS)]
-    x = (np.arange(w) + 0.5) / MM - HALF
-    mx = (np.sign(x) * np.interp(np.abs(x), lower, source) + HALF) * MM - 0.5
-    beyond = np.abs(x) > lower[-1]
-    my = np.broadcast_to(np.arange(flipped.shape[0])[:, None], flipped.shape[:2])
-    rgba = flipped.astype(np.float32)
-    rgba[..., :3] *= rgba[..., 3:] / 255
-    out = cv2.remap(rgba, np.broadcast_to(mx, my.shape).astype(np.float32), my.astype(np.float32), cv2.INTER_LINEAR)
-    # crowns curve: the outer lower teeth stand a little lower
-    drop = (np.abs(x) / HALF) ** 2 * 2.2 * MM
-    my2 = np.arange(out.shape[0])[:, None] - drop[None]
-    mx2 = np.broadcast_to(np.arange(w)[None], my2.shape)
-    out = cv2.remap(out, mx2.astype(np.float32), my2.astype(np.float32), cv2.INTER_LINEAR)
-    out[..., :3] /= np.maximum(out[..., 3:] / 255, 1e-3)
-    out[..., 3] *= (~beyond)[None]
-    out[..., :3] *= 0.88
-    return np.clip(out, 0, 255).astype(np.uint8)
 
 
 def main() -> None:
@@ -281,8 +259,8 @@ def main() -> None:
     detail = mean - cv2.GaussianBlur(mean, (0, 0), 2.5)
     mean = np.clip(mean + 0.5 * detail, 0, 255)  # averaging softened it
     mean = (mean + mean[:, ::-1]) / 2 * 0.5 + mean * 0.5
-    upper = paint(mean)
-    lower = lower_row(upper)
+    upper = paint(mean, WIDTHS, HEIGHTS, CORNER, (4.0, 1.8))
+    lower = paint(mean * 0.92, LOWER_WIDTHS, LOWER_HEIGHTS, LOWER_CORNER, (6.0, 2.0))[::-1]
     for name, rgba in (("upper", upper), ("lower", lower)):
         cv2.imwrite(str(args.out / f"teeth_{name}.png"), cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
     if args.preview:

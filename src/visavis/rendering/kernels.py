@@ -109,16 +109,17 @@ def project(
 def coarse_map(
     p: NDArray[np.float32],
     uv: NDArray[np.float32],
-    tri: NDArray[np.int32],
+    tri: NDArray[np.uint32],
     node_u: NDArray[np.int32],
     node_v: NDArray[np.int32],
     depth: NDArray[np.float32],
 ) -> None:
     """For every node of the coarse map the texture pixel seen there, in 1/STEPS pixels."""
     gh, gw = depth.shape
-    inv_cell = 1.0 / CELL
+    inv_cell = np.float32(1.0 / CELL)
     depth[:] = -1e9
-    for t in range(tri.shape[0]):
+    low = np.float32(-1e-4)
+    for t in range(np.uint64(tri.shape[0])):
         a = tri[t, 0]
         b = tri[t, 1]
         c = tri[t, 2]
@@ -137,29 +138,65 @@ def coarse_map(
         det = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if abs(det) < 1e-9:
             continue
-        inv = 1.0 / det
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
+        inv = np.float32(1.0) / det
+        for yi in range(y0, y1 + 1):
+            y = np.float32(yi)
+            for xi in range(x0, x1 + 1):
+                x = np.float32(xi)
                 w1 = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) * inv
                 w2 = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) * inv
-                w0 = 1.0 - w1 - w2
-                if w0 < -1e-4 or w1 < -1e-4 or w2 < -1e-4:
+                w0 = np.float32(1.0) - w1 - w2
+                if w0 < low or w1 < low or w2 < low:
                     continue
                 z = w0 * p[a, 2] + w1 * p[b, 2] + w2 * p[c, 2]
-                if z <= depth[y, x]:
+                iy = np.uint64(yi)
+                ix = np.uint64(xi)
+                if z <= depth[iy, ix]:
                     continue
-                depth[y, x] = z
+                depth[iy, ix] = z
                 u = w0 * uv[a, 0] + w1 * uv[b, 0] + w2 * uv[c, 0]
                 v = w0 * uv[a, 1] + w1 * uv[b, 1] + w2 * uv[c, 1]
-                node_u[y, x] = int(np.floor(u * STEPS + 0.5))
-                node_v[y, x] = int(np.floor(v * STEPS + 0.5))
+                node_u[iy, ix] = int(np.floor(u * STEPS + 0.5))
+                node_v[iy, ix] = int(np.floor(v * STEPS + 0.5))
+
+
+def pack(texture: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """RGBA (or RGB) as one integer a pixel, sixteen bits a channel, red lowest.
+
+    Bilinear interpolation with weights that add up to 256 is then four multiplications for all
+    channels together: 255 * 256 still fits sixteen bits.
+    """
+    wide = texture.astype(np.uint64)
+    out = wide[..., 0] | (wide[..., 1] << np.uint64(16)) | (wide[..., 2] << np.uint64(32))
+    if texture.shape[2] == 4:
+        out |= wide[..., 3] << np.uint64(48)
+    else:
+        out |= np.uint64(255 << 48)
+    return np.ascontiguousarray(out)
+
+
+@njit(inline="always")
+def _fetch(texture: Any, iu: Any, iv: Any, fu: Any, fv: Any) -> Any:
+    """The packed texture at (iu + fu / 256, iv + fv / 256), channels times 256 plus rounding."""
+    one = np.uint64(1)
+    w11 = (fu * fv) >> np.uint64(8)
+    w10 = fu - w11
+    w01 = fv - w11
+    w00 = np.uint64(256) - fu - w01
+    return (
+        w00 * texture[iv, iu]
+        + w10 * texture[iv, iu + one]
+        + w01 * texture[iv + one, iu]
+        + w11 * texture[iv + one, iu + one]
+        + np.uint64(0x0080008000800080)
+    )
 
 
 @njit(**_OPTIONS)
 def fill_cells(
     frame: NDArray[np.uint8],
     backdrop: NDArray[np.uint8],
-    texture: NDArray[np.uint8],
+    texture: NDArray[np.uint64],
     coverage: NDArray[np.uint8],
     node_u: NDArray[np.int32],
     node_v: NDArray[np.int32],
@@ -170,138 +207,129 @@ def fill_cells(
     """Draw person over backdrop wherever the coarse map changed; returns the cells drawn.
 
     ``stale`` (per cell) is 1 where something else has been painted over since; it is cleared.
-    The texture is RGBA and must leave a border of two pixels around what the map asks for.
+    The texture is packed RGBA.
     """
     height, width = frame.shape[:2]
-    th, tw = texture.shape[:2]
+    th, tw = texture.shape
     rows, cols = stale.shape
-    max_u = (tw - 2) << 16
-    max_v = (th - 2) << 16
+    max_u = np.int32(((tw - 1) << 16) - 1)
+    max_v = np.int32(((th - 1) << 16) - 1)
+    byte = np.uint64(255)
     drawn = 0
-    up = 16 - 6  # STEPS = 2 ** 6 to 16 fractional bits
-    for cy in range(rows):
-        y0 = cy * CELL
-        y1 = min(y0 + CELL, height)
-        for cx in range(cols):
+    for cy in range(np.uint64(rows)):
+        y0 = cy * np.uint64(CELL)
+        y1 = min(y0 + np.uint64(CELL), np.uint64(height))
+        for cx in range(np.uint64(cols)):
+            r_ = cx + np.uint64(1)
+            b_ = cy + np.uint64(1)
             u00 = node_u[cy, cx]
-            u10 = node_u[cy, cx + 1]
-            u01 = node_u[cy + 1, cx]
-            u11 = node_u[cy + 1, cx + 1]
+            u10 = node_u[cy, r_]
+            u01 = node_u[b_, cx]
+            u11 = node_u[b_, r_]
             v00 = node_v[cy, cx]
-            v10 = node_v[cy, cx + 1]
-            v01 = node_v[cy + 1, cx]
-            v11 = node_v[cy + 1, cx + 1]
+            v10 = node_v[cy, r_]
+            v01 = node_v[b_, cx]
+            v11 = node_v[b_, r_]
             if (
                 stale[cy, cx] == 0
                 and u00 == last_u[cy, cx]
-                and u10 == last_u[cy, cx + 1]
-                and u01 == last_u[cy + 1, cx]
-                and u11 == last_u[cy + 1, cx + 1]
+                and u10 == last_u[cy, r_]
+                and u01 == last_u[b_, cx]
+                and u11 == last_u[b_, r_]
                 and v00 == last_v[cy, cx]
-                and v10 == last_v[cy, cx + 1]
-                and v01 == last_v[cy + 1, cx]
-                and v11 == last_v[cy + 1, cx + 1]
+                and v10 == last_v[cy, r_]
+                and v01 == last_v[b_, cx]
+                and v11 == last_v[b_, r_]
             ):
                 continue
-            x0 = cx * CELL
-            x1 = min(x0 + CELL, width)
-            tu = min(max((u00 + u11) // (2 * STEPS), 0), tw - 1)
-            tv = min(max((v00 + v11) // (2 * STEPS), 0), th - 1)
-            kind = coverage[tv // TILE, tu // TILE]
-            if kind == CLEAR:
-                # 2: the backdrop is already there
-                if stale[cy, cx] != 2:
-                    for y in range(y0, y1):
-                        for x in range(x0, x1):
-                            frame[y, x, 0] = backdrop[y, x, 0]
-                            frame[y, x, 1] = backdrop[y, x, 1]
-                            frame[y, x, 2] = backdrop[y, x, 2]
-                    drawn += 1
-                stale[cy, cx] = 0
-                continue
+            x0 = cx * np.uint64(CELL)
+            x1 = min(x0 + np.uint64(CELL), np.uint64(width))
+            tu = min(max((u00 + u11) // (2 * STEPS), 0), tw - 1) // TILE
+            tv = min(max((v00 + v11) // (2 * STEPS), 0), th - 1) // TILE
+            kind = coverage[np.uint64(tv), np.uint64(tu)]
             drawn += 1
             stale[cy, cx] = 0
+            if kind == CLEAR:
+                for y in range(y0, y1):
+                    for x in range(x0, x1):
+                        frame[y, x, 0] = backdrop[y, x, 0]
+                        frame[y, x, 1] = backdrop[y, x, 1]
+                        frame[y, x, 2] = backdrop[y, x, 2]
+                continue
+            # 16 fractional bits from here on; STEPS = 2 ** 6
+            left_u = np.int32(u00 << 10)
+            left_v = np.int32(v00 << 10)
+            right_u = np.int32(u10 << 10)
+            right_v = np.int32(v10 << 10)
+            down_left_u = np.int32(((u01 - u00) << 10) // CELL)
+            down_left_v = np.int32(((v01 - v00) << 10) // CELL)
+            down_right_u = np.int32(((u11 - u10) << 10) // CELL)
+            down_right_v = np.int32(((v11 - v10) << 10) // CELL)
             for y in range(y0, y1):
-                k = y - y0
-                left_u = (u00 * (CELL - k) + u01 * k) << (up - 2)
-                left_v = (v00 * (CELL - k) + v01 * k) << (up - 2)
-                du = (((u10 * (CELL - k) + u11 * k) << (up - 2)) - left_u) >> 2
-                dv = (((v10 * (CELL - k) + v11 * k) << (up - 2)) - left_v) >> 2
                 u = left_u
                 v = left_v
+                du = np.int32((right_u - left_u) // CELL)
+                dv = np.int32((right_v - left_v) // CELL)
+                left_u += down_left_u
+                left_v += down_left_v
+                right_u += down_right_u
+                right_v += down_right_v
                 for x in range(x0, x1):
-                    uu = min(max(u, 0), max_u)
-                    vv = min(max(v, 0), max_v)
-                    iu = uu >> 16
-                    iv = vv >> 16
-                    fu = (uu >> 8) & 255
-                    fv = (vv >> 8) & 255
-                    w11 = fu * fv
-                    w10 = (fu << 8) - w11
-                    w01 = (fv << 8) - w11
-                    w00 = 65536 - w11 - w10 - w01
-                    r = (
-                        w00 * texture[iv, iu, 0]
-                        + w10 * texture[iv, iu + 1, 0]
-                        + w01 * texture[iv + 1, iu, 0]
-                        + w11 * texture[iv + 1, iu + 1, 0]
-                        + 32768
-                    ) >> 16
-                    g = (
-                        w00 * texture[iv, iu, 1]
-                        + w10 * texture[iv, iu + 1, 1]
-                        + w01 * texture[iv + 1, iu, 1]
-                        + w11 * texture[iv + 1, iu + 1, 1]
-                        + 32768
-                    ) >> 16
-                    b = (
-                        w00 * texture[iv, iu, 2]
-                        + w10 * texture[iv, iu + 1, 2]
-                        + w01 * texture[iv + 1, iu, 2]
-                        + w11 * texture[iv + 1, iu + 1, 2]
-                        + 32768
-                    ) >> 16
-                    if kind == MIXED:
-                        a = (
-                            w00 * texture[iv, iu, 3]
-                            + w10 * texture[iv, iu + 1, 3]
-                            + w01 * texture[iv + 1, iu, 3]
-                            + w11 * texture[iv + 1, iu + 1, 3]
-                            + 32768
-                        ) >> 16
-                        a += a >> 7  # 0..255 to 0..256
-                        r = (r * a + backdrop[y, x, 0] * (256 - a) + 128) >> 8
-                        g = (g * a + backdrop[y, x, 1] * (256 - a) + 128) >> 8
-                        b = (b * a + backdrop[y, x, 2] * (256 - a) + 128) >> 8
-                    frame[y, x, 0] = r
-                    frame[y, x, 1] = g
-                    frame[y, x, 2] = b
+                    uu = np.uint32(min(max(u, np.int32(0)), max_u))
+                    vv = np.uint32(min(max(v, np.int32(0)), max_v))
                     u += du
                     v += dv
+                    colour = _fetch(
+                        texture,
+                        np.uint64(uu >> np.uint32(16)),
+                        np.uint64(vv >> np.uint32(16)),
+                        np.uint64((uu >> np.uint32(8)) & np.uint32(255)),
+                        np.uint64((vv >> np.uint32(8)) & np.uint32(255)),
+                    )
+                    r = (colour >> np.uint64(8)) & byte
+                    g = (colour >> np.uint64(24)) & byte
+                    b = (colour >> np.uint64(40)) & byte
+                    if kind == MIXED:
+                        a = colour >> np.uint64(56)
+                        a += a >> np.uint64(7)  # 0..255 to 0..256
+                        rest = np.uint64(256) - a
+                        half = np.uint64(128)
+                        eight = np.uint64(8)
+                        r = (r * a + backdrop[y, x, 0] * rest + half) >> eight
+                        g = (g * a + backdrop[y, x, 1] * rest + half) >> eight
+                        b = (b * a + backdrop[y, x, 2] * rest + half) >> eight
+                    frame[y, x, 0] = np.uint8(r)
+                    frame[y, x, 1] = np.uint8(g)
+                    frame[y, x, 2] = np.uint8(b)
     return drawn
 
 
 @njit(**_OPTIONS)
 def draw_triangles(
     patch: NDArray[np.uint8],
-    texture: NDArray[np.uint8],
+    texture: NDArray[np.uint64],
     p: NDArray[np.float32],
     uv: NDArray[np.float32],
     value: NDArray[np.float32],
-    tri: NDArray[np.int32],
+    tri: NDArray[np.uint32],
     mode: int,
 ) -> None:
     """Textured triangles into an RGBA patch.
 
-    ``p`` is in patch pixels, ``uv`` in texture pixels. Modes:
+    ``p`` is in patch pixels, ``uv`` in texture pixels, ``texture`` packed. Modes:
     0 replace colour, alpha becomes ``value`` (0..1, interpolated);
     1 blend by texture alpha times ``value`` where the patch is opaque;
     2 add light times ``value`` where the patch is opaque;
-    3 blend colour by ``value``, alpha becomes at least ``value``'s.
+    3 like 1, but on every pixel; the patch becomes at least that opaque.
     """
-    height, width = patch.shape[:2]
-    th, tw, tc = texture.shape
-    for t in range(tri.shape[0]):
+    height = patch.shape[0]
+    width = patch.shape[1]
+    th, tw = texture.shape
+    max_u = np.float32(tw - 1.01)
+    max_v = np.float32(th - 1.01)
+    zero = np.float32(0)
+    byte = np.uint64(255)
+    for t in range(np.uint64(tri.shape[0])):
         a = tri[t, 0]
         b = tri[t, 1]
         c = tri[t, 2]
@@ -311,90 +339,85 @@ def draw_triangles(
         by = p[b, 1]
         cx = p[c, 0]
         cy = p[c, 1]
-        det = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if abs(det) < 1e-7:
-            continue
         y0 = max(0, int(np.ceil(min(ay, by, cy))))
         y1 = min(height - 1, int(np.ceil(max(ay, by, cy))) - 1)
         if y0 > y1:
             continue
-        inv = 1.0 / det
+        det = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if abs(det) < np.float32(1e-7):
+            continue
+        inv = np.float32(1.0) / det
         ux = ((uv[b, 0] - uv[a, 0]) * (cy - ay) - (uv[c, 0] - uv[a, 0]) * (by - ay)) * inv
         uy = ((uv[c, 0] - uv[a, 0]) * (bx - ax) - (uv[b, 0] - uv[a, 0]) * (cx - ax)) * inv
         vx = ((uv[b, 1] - uv[a, 1]) * (cy - ay) - (uv[c, 1] - uv[a, 1]) * (by - ay)) * inv
         vy = ((uv[c, 1] - uv[a, 1]) * (bx - ax) - (uv[b, 1] - uv[a, 1]) * (cx - ax)) * inv
         wx = ((value[b] - value[a]) * (cy - ay) - (value[c] - value[a]) * (by - ay)) * inv
         wy = ((value[c] - value[a]) * (bx - ax) - (value[b] - value[a]) * (cx - ax)) * inv
-        for y in range(y0, y1 + 1):
-            lo = 1e30
-            hi = -1e30
-            for e in range(3):
-                if e == 0:
-                    px, py, qx, qy = ax, ay, bx, by
-                elif e == 1:
-                    px, py, qx, qy = bx, by, cx, cy
-                else:
-                    px, py, qx, qy = cx, cy, ax, ay
-                if (py <= y and qy > y) or (qy <= y and py > y):
-                    x = px + (y - py) * (qx - px) / (qy - py)
-                    lo = min(lo, x)
-                    hi = max(hi, x)
+        for yi in range(y0, y1 + 1):
+            y = np.uint64(yi)
+            fy = np.float32(yi)
+            lo = np.float32(1e30)
+            hi = np.float32(-1e30)
+            if (ay <= fy) != (by <= fy):
+                x_ = ax + (fy - ay) * (bx - ax) / (by - ay)
+                lo = min(lo, x_)
+                hi = max(hi, x_)
+            if (by <= fy) != (cy <= fy):
+                x_ = bx + (fy - by) * (cx - bx) / (cy - by)
+                lo = min(lo, x_)
+                hi = max(hi, x_)
+            if (cy <= fy) != (ay <= fy):
+                x_ = cx + (fy - cy) * (ax - cx) / (ay - cy)
+                lo = min(lo, x_)
+                hi = max(hi, x_)
             x0 = max(0, int(np.ceil(lo)))
             x1 = min(width - 1, int(np.ceil(hi)) - 1)
             if x0 > x1:
                 continue
-            u = uv[a, 0] + ux * (x0 - ax) + uy * (y - ay)
-            v = uv[a, 1] + vx * (x0 - ax) + vy * (y - ay)
-            w = value[a] + wx * (x0 - ax) + wy * (y - ay)
-            for x in range(x0, x1 + 1):
-                if (mode == 1 or mode == 2) and patch[y, x, 3] != 255:
-                    u += ux
-                    v += vx
-                    w += wx
-                    continue
-                uu = min(max(u, 0.0), tw - 1.001)
-                vv = min(max(v, 0.0), th - 1.001)
-                iu = int(uu)
-                iv = int(vv)
-                fu = int((uu - iu) * 256)
-                fv = int((vv - iv) * 256)
-                w11 = fu * fv
-                w10 = (fu << 8) - w11
-                w01 = (fv << 8) - w11
-                w00 = 65536 - w11 - w10 - w01
-                alpha = min(max(w, 0.0), 1.0)
-                if mode == 1 and tc == 4:
-                    alpha *= (
-                        (
-                            w00 * texture[iv, iu, 3]
-                            + w10 * texture[iv, iu + 1, 3]
-                            + w01 * texture[iv + 1, iu, 3]
-                            + w11 * texture[iv + 1, iu + 1, 3]
-                        )
-                        >> 16
-                    ) / 255.0
-                ia = int(alpha * 256 + 0.5)
-                for k in range(3):
-                    s = (
-                        w00 * texture[iv, iu, k]
-                        + w10 * texture[iv, iu + 1, k]
-                        + w01 * texture[iv + 1, iu, k]
-                        + w11 * texture[iv + 1, iu + 1, k]
-                        + 32768
-                    ) >> 16
-                    if mode == 0:
-                        patch[y, x, k] = s
-                    elif mode == 2:
-                        patch[y, x, k] = min(255, patch[y, x, k] + ((s * ia) >> 8))
-                    else:
-                        patch[y, x, k] = (s * ia + patch[y, x, k] * (256 - ia) + 128) >> 8
-                if mode == 0:
-                    patch[y, x, 3] = min(255, int(alpha * 255 + 0.5))
-                elif mode == 3:
-                    patch[y, x, 3] = max(patch[y, x, 3], min(255, int(alpha * 255 + 0.5)))
+            off = np.float32(x0) - ax
+            u = uv[a, 0] + ux * off + uy * (fy - ay)
+            v = uv[a, 1] + vx * off + vy * (fy - ay)
+            w = value[a] + wx * off + wy * (fy - ay)
+            for x in range(np.uint64(x0), np.uint64(x1 + 1)):
+                skip = (mode == 1 or mode == 2) and patch[y, x, 3] != 255
+                uu = np.uint32(min(max(u, zero), max_u) * np.float32(256))
+                vv = np.uint32(min(max(v, zero), max_v) * np.float32(256))
+                alpha = min(max(w, zero), np.float32(1))
                 u += ux
                 v += vx
                 w += wx
+                if skip:
+                    continue
+                colour = _fetch(
+                    texture,
+                    np.uint64(uu >> np.uint32(8)),
+                    np.uint64(vv >> np.uint32(8)),
+                    np.uint64(uu & np.uint32(255)),
+                    np.uint64(vv & np.uint32(255)),
+                )
+                r = (colour >> np.uint64(8)) & byte
+                g = (colour >> np.uint64(24)) & byte
+                bl = (colour >> np.uint64(40)) & byte
+                if mode == 0:
+                    patch[y, x, 0] = np.uint8(r)
+                    patch[y, x, 1] = np.uint8(g)
+                    patch[y, x, 2] = np.uint8(bl)
+                    patch[y, x, 3] = np.uint8(alpha * np.float32(255) + np.float32(0.5))
+                    continue
+                if mode == 2:
+                    ia = np.uint64(alpha * np.float32(256))
+                    patch[y, x, 0] = np.uint8(min(byte, patch[y, x, 0] + (r * ia >> np.uint64(8))))
+                    patch[y, x, 1] = np.uint8(min(byte, patch[y, x, 1] + (g * ia >> np.uint64(8))))
+                    patch[y, x, 2] = np.uint8(min(byte, patch[y, x, 2] + (bl * ia >> np.uint64(8))))
+                    continue
+                ta = colour >> np.uint64(56)
+                ia = np.uint64(alpha * np.float32(ta + (ta >> np.uint64(7))) + np.float32(0.5))
+                rest = np.uint64(256) - ia
+                patch[y, x, 0] = np.uint8((r * ia + patch[y, x, 0] * rest) >> np.uint64(8))
+                patch[y, x, 1] = np.uint8((g * ia + patch[y, x, 1] * rest) >> np.uint64(8))
+                patch[y, x, 2] = np.uint8((bl * ia + patch[y, x, 2] * rest) >> np.uint64(8))
+                if mode == 3:
+                    patch[y, x, 3] = max(patch[y, x, 3], np.uint8(min(byte, ia)))
 
 
 @njit(**_OPTIONS)
@@ -443,35 +466,43 @@ def merge_patch(
     ss: int,
     stale: NDArray[np.uint8],
 ) -> None:
-    """Average ``ss`` x ``ss`` patch pixels and blend the result over the frame at (x0, y0)."""
-    height, width = frame.shape[:2]
-    ph = patch.shape[0] // ss
-    pw = patch.shape[1] // ss
+    """Average ``ss`` x ``ss`` patch pixels and blend the result over the frame at (x0, y0).
+
+    The patch must lie inside the frame.
+    """
+    ph = np.uint64(patch.shape[0] // ss)
+    pw = np.uint64(patch.shape[1] // ss)
+    step = np.uint64(ss)
+    left = np.uint64(x0)
+    top = np.uint64(y0)
+    full = np.uint32(255 * ss * ss)
+    half = np.uint32(255 * ss * ss // 2)
+    # x / full as a multiplication: sums stay below 2 ** 20, so 2 ** 40 leaves no visible error
+    inverse = np.uint64((1 << 40) // (255 * ss * ss) + 1)
     for j in range(ph):
-        y = y0 + j
-        if y < 0 or y >= height:
-            continue
+        y = top + j
         for i in range(pw):
-            x = x0 + i
-            if x < 0 or x >= width:
-                continue
-            alpha = 0
-            r = 0
-            g = 0
-            b = 0
-            for dy in range(ss):
-                for dx in range(ss):
-                    q = int(patch[j * ss + dy, i * ss + dx, 3])
-                    if q:
-                        alpha += q
-                        r += q * patch[j * ss + dy, i * ss + dx, 0]
-                        g += q * patch[j * ss + dy, i * ss + dx, 1]
-                        b += q * patch[j * ss + dy, i * ss + dx, 2]
+            alpha = np.uint32(0)
+            r = np.uint32(0)
+            g = np.uint32(0)
+            b = np.uint32(0)
+            for dy in range(step):
+                for dx in range(step):
+                    py = j * step + dy
+                    px = i * step + dx
+                    q = np.uint32(patch[py, px, 3])
+                    alpha += q
+                    r += q * patch[py, px, 0]
+                    g += q * patch[py, px, 1]
+                    b += q * patch[py, px, 2]
             if alpha == 0:
                 continue
-            full = 255 * ss * ss
-            rest = full - alpha
-            frame[y, x, 0] = (r + frame[y, x, 0] * rest + full // 2) // full
-            frame[y, x, 1] = (g + frame[y, x, 1] * rest + full // 2) // full
-            frame[y, x, 2] = (b + frame[y, x, 2] * rest + full // 2) // full
-            stale[y // CELL, x // CELL] = 1
+            x = left + i
+            rest = np.uint32(full - alpha)
+            r += frame[y, x, 0] * rest + half
+            g += frame[y, x, 1] * rest + half
+            b += frame[y, x, 2] * rest + half
+            frame[y, x, 0] = np.uint8((np.uint64(r) * inverse) >> np.uint64(40))
+            frame[y, x, 1] = np.uint8((np.uint64(g) * inverse) >> np.uint64(40))
+            frame[y, x, 2] = np.uint8((np.uint64(b) * inverse) >> np.uint64(40))
+            stale[y // np.uint64(CELL), x // np.uint64(CELL)] = 1

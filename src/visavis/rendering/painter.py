@@ -70,12 +70,13 @@ class _Part:
         self.p = np.zeros_like(self.rest)
         size = np.array([texture.shape[1], texture.shape[0]], np.float32)
         self.uv = np.ascontiguousarray(layer.uv * size - 0.5, np.float32)
-        self.tri = np.ascontiguousarray(layer.triangles, np.int32)
+        self.tri = np.ascontiguousarray(layer.triangles, np.uint32)
         self.follow = np.ascontiguousarray(layer.attributes["follow"], np.float32)
         self.value = np.ones(len(self.rest), np.float32)
-        self.texture = np.ascontiguousarray(texture)
+        self.texture = k.pack(texture)
         self.morphs = _Morphs.pack(layer)
         self.mode = 2 if layer.blend == "add" else 1
+        self.opacity_from = ARKIT_INDEX.get(layer.opacity_from, -1)
 
 
 class _Edges:
@@ -127,7 +128,7 @@ class _Edges:
             known |= new
         return label[vertices]
 
-    def _strip(self) -> NDArray[np.int32]:
+    def _strip(self) -> NDArray[np.uint32]:
         """Triangles that fill the opening."""
         a, b = self.upper, self.lower
         quads = [
@@ -136,7 +137,7 @@ class _Edges:
             for t in ((a[i], b[i], a[i + 1]), (a[i + 1], b[i], b[i + 1]))
             if len(set(t)) == 3
         ]
-        return np.array(quads, np.int32)
+        return np.array(quads, np.uint32)
 
     def settle(self, v: Floats, play: float, share: float) -> float:
         return float(
@@ -150,7 +151,14 @@ class _Patch:
     """A region of the face drawn finely around an opening."""
 
     def __init__(
-        self, rig: Rig, edges: _Edges, core: float, margin: float, parts: list[_Part], ss: int
+        self,
+        rig: Rig,
+        edges: _Edges,
+        core: float,
+        margin: float,
+        parts: list[_Part],
+        cover: list[_Part],
+        ss: int,
     ) -> None:
         face = rig.layers["face"]
         xy = face.positions[:, :2]
@@ -163,10 +171,11 @@ class _Patch:
         side = np.zeros(len(xy))
         side[edges.near] = edges.weight
         order = np.argsort(side[tri].mean(1), kind="stable")
-        self.tri = np.ascontiguousarray(tri[order], np.int32)
+        self.tri = np.ascontiguousarray(tri[order], np.uint32)
         self.vertices = np.unique(tri)
         self.edges = edges
         self.parts = parts
+        self.cover = cover
         self.ss = ss
         self.ones = np.ones(len(xy), np.float32)
         self.buffer = np.zeros((8, 8, 4), np.uint8)
@@ -229,13 +238,14 @@ class PortraitPainter:
 
         self._irises = {s: parts.get(f"eye_{s}_iris") for s in ("right", "left")}
         self._mouth = _Patch(
-            rig, self._mouth_edges, 0.16, 0.14,
-            some("mouth_cavity", "teeth_lower", "tongue", "teeth_upper"), ss,
+            rig, self._mouth_edges, 0.06, 0.08,
+            some("mouth_cavity", "tongue", "teeth_lower", "teeth_upper"), [], ss,
         )  # fmt: skip
         self._eyes = {
             s: _Patch(
-                rig, self._lid_edges[s], 0.10, 0.10,
-                some(f"eye_{s}_white", f"eye_{s}_iris", f"eye_{s}_glint"), ss,
+                rig, self._lid_edges[s], 0.04, 0.06,
+                some(f"eye_{s}_white", f"eye_{s}_iris", f"eye_{s}_glint"),
+                some(f"lid_{s}"), ss,
             )
             for s in ("right", "left")
         }  # fmt: skip
@@ -301,10 +311,10 @@ class PortraitPainter:
         pad = ((0, height - out.shape[0]), (0, width - out.shape[1]), (0, 0))
         return np.ascontiguousarray(np.pad(out, pad, mode="edge"))
 
-    def _coarse_triangles(self, rig: Rig) -> NDArray[np.int32]:
+    def _coarse_triangles(self, rig: Rig) -> NDArray[np.uint32]:
         """The rig's coarse mesh with its openings filled."""
         strips = [e.strip for e in (self._mouth_edges, *self._lid_edges.values())]
-        return np.ascontiguousarray(np.concatenate([*strips, rig.coarse]), np.int32)
+        return np.ascontiguousarray(np.concatenate([*strips, rig.coarse]), np.uint32)
 
     # --- one frame ---------------------------------------------------------------------------
 
@@ -358,6 +368,15 @@ class PortraitPainter:
         arkit = self._coefficients(state, pitch)
         rotation = self._rotation(state)
         shift = np.ascontiguousarray(state.head[3:6], np.float32)
+        self._pose_skin(arkit, rotation, shift)
+        self._draw_smooth()
+        for side, patch in self._eyes.items():
+            self._turn_iris(side, pitch, yaw)
+            self._draw_patch(patch, arkit, rotation, shift, shade=(5.0, 3.0, 0.30, 0.05, 0.6))
+        self._draw_patch(self._mouth, arkit, rotation, shift, shade=(0.028, 0.022, 0.45, 0.25, 0.010))
+        return self._frame
+
+    def _pose_skin(self, arkit: Floats, rotation: Floats, shift: Floats) -> None:
         skin = self._skin
         np.copyto(skin.v, skin.rest)
         skin.morphs.add(skin.v, arkit)
@@ -365,13 +384,6 @@ class PortraitPainter:
         for edges in self._lid_edges.values():
             edges.settle(skin.v, 0.0, 0.0)
         self._project(skin, rotation, shift)
-
-        self._draw_smooth()
-        for side, patch in self._eyes.items():
-            self._turn_iris(side, pitch, yaw)
-            self._draw_patch(patch, arkit, rotation, shift, shade=(5.0, 3.0, 0.30, 0.05, 0.6))
-        self._draw_patch(self._mouth, arkit, rotation, shift, shade=(0.06, 0.05, 0.62, 0.40, 0.03))
-        return self._frame
 
     def _project(self, part: _Part, rotation: Floats, shift: Floats) -> None:
         k.project(
@@ -443,7 +455,24 @@ class PortraitPainter:
                 shade[2], shade[3], shade[4] * size,
             )  # fmt: skip
         k.draw_triangles(canvas, skin.texture, points, skin.uv, patch.value, patch.tri, 0)
+        for part in patch.cover:
+            opacity = float(arkit[part.opacity_from]) if part.opacity_from >= 0 else 1.0
+            if opacity <= 0.02:
+                continue
+            self._place_part(part, arkit, rotation, shift, base, ss)
+            part.value[:] = opacity
+            k.draw_triangles(canvas, part.texture, part.p, part.uv, part.value, part.tri, 3)
         k.merge_patch(self._frame, canvas, x0, y0, ss, self._stale)
+
+    def _place_part(
+        self, part: _Part, arkit: Floats, rotation: Floats, shift: Floats, base: Floats, ss: int
+    ) -> None:
+        """Move a layer to where this state has it, in pixels of the patch at ``base``."""
+        if len(part.morphs.columns):
+            np.copyto(part.v, part.rest)
+            part.morphs.add(part.v, arkit)
+        self._project(part, rotation, shift)
+        part.p[:, :2] = (part.p[:, :2] - base) * ss
 
     def _draw_behind(
         self,
@@ -461,16 +490,12 @@ class PortraitPainter:
         wider = points.copy()
         wider[edges.upper, 1] -= 2.0 * ss
         wider[edges.lower, 1] += 2.0 * ss
-        dark = np.zeros((2, 2, 3), np.uint8)
+        dark = np.zeros((2, 2), np.uint64)
         k.draw_triangles(
             canvas, dark, wider, np.zeros((len(points), 2), np.float32), patch.ones, edges.strip, 0
         )
         for part in patch.parts:
-            if len(part.morphs.columns):
-                np.copyto(part.v, part.rest)
-                part.morphs.add(part.v, arkit)
-            self._project(part, rotation, shift)
-            part.p[:, :2] = (part.p[:, :2] - base) * ss
+            self._place_part(part, arkit, rotation, shift, base, ss)
             k.draw_triangles(
                 canvas, part.texture, part.p, part.uv, part.value, part.tri, part.mode
             )

@@ -23,8 +23,7 @@ Array = NDArray[np.float64]
 #: How much stronger than in the basis an expression is at coefficient 1, so that it reaches what
 #: Apple's reference shapes show.
 GAIN = {
-    "mouthPucker": 1.7,
-    "mouthFunnel": 1.35,
+    "mouthPucker": 1.2,
     "mouthLowerDownLeft": 1.3,
     "mouthLowerDownRight": 1.3,
     "mouthUpperUpLeft": 1.4,
@@ -66,6 +65,10 @@ def _scaled_basis(points: Array) -> Array:
     return np.asarray(out)
 
 
+#: Share of the mouth's width that an expression takes away.
+NARROWING = {"mouthPucker": 0.36, "mouthFunnel": 0.24, "jawOpen": 0.11}
+
+
 def _smooth_rows(d: Array) -> None:
     """Even out the displacements along each lip row, corners kept."""
     for row in (*topo.UPPER_LIP_ROWS, *topo.LOWER_LIP_ROWS):
@@ -80,13 +83,42 @@ def _across(points: Array, row: tuple[int, ...]) -> Array:
     return np.asarray((x - x[0]) / (x[-1] - x[0]) * 2 - 1)
 
 
+def _lip_falloff(points: Array) -> Array:
+    """1 on the lips, fading into cheeks and chin, ``(468,)``."""
+    lips = sorted({v for r in (*topo.UPPER_LIP_ROWS, *topo.LOWER_LIP_ROWS) for v in r})
+    width = float(np.ptp(points[[topo.RIGHT_MOUTH_CORNER, topo.LEFT_MOUTH_CORNER], 0]))
+    gap = points[:, None, :2] - points[None, lips, :2]
+    far = np.sqrt((gap**2).sum(-1).min(1))
+    return np.asarray(np.exp(-((far / (0.33 * width)) ** 2)))
+
+
+def _narrow(d: Array, points: Array) -> None:
+    """Round lips draw the corners in, and their flesh has to go somewhere: the lips thicken."""
+    middle = points[[topo.RIGHT_MOUTH_CORNER, topo.LEFT_MOUTH_CORNER]].mean(0)
+    near = _lip_falloff(points)
+    aside = points[:, 0] - middle[0]
+    width = float(np.ptp(points[[topo.RIGHT_MOUTH_CORNER, topo.LEFT_MOUTH_CORNER], 0]))
+    for name, share in NARROWING.items():
+        k = ARKIT_INDEX[name]
+        if name != "jawOpen":
+            d[k, :, 0] *= 0.25  # the basis does this too, only less
+            for rows, sign in ((topo.UPPER_LIP_ROWS, -1), (topo.LOWER_LIP_ROWS, 1)):
+                for depth, row in enumerate(rows):
+                    u = _across(points, row)
+                    d[k, list(row), 1] += (
+                        sign * 0.05 * width * (1 - u * u) * (1 - depth / 3) * share / 0.36
+                    )
+        d[k, :, 0] -= share * aside * near
+        d[k, :, 2] -= share * 0.25 * width * near
+
+
 def _round_jaw_open(d: Array, points: Array) -> None:
     """``jawOpen``: a lower lip that hangs in a smooth bow and keeps its thickness."""
     k = ARKIT_INDEX["jawOpen"]
     width = float(np.ptp(points[[topo.RIGHT_MOUTH_CORNER, topo.LEFT_MOUTH_CORNER], 0]))
     corners = {-1: d[k, topo.RIGHT_MOUTH_CORNER].copy(), 1: d[k, topo.LEFT_MOUTH_CORNER].copy()}
-    for side, delta in corners.items():
-        delta[0] -= side * 0.03 * width  # the corners draw in as the jaw drops
+    for delta in corners.values():
+        delta[0] = 0.0
         delta[1] *= 0.85
     middle = d[k, 14].copy()
     for rows, upper in ((topo.UPPER_LIP_ROWS, True), (topo.LOWER_LIP_ROWS, False)):
@@ -98,7 +130,7 @@ def _round_jaw_open(d: Array, points: Array) -> None:
                     d[k, v] = corner * abs(u) ** 3.2 + lift
                 else:
                     bow = max(0.0, 1 - abs(u) ** 2.2) ** 0.85
-                    d[k, v] = corner * (1 - bow) + middle * (0.96 + 0.013 * depth) * bow
+                    d[k, v] = corner * (1 - bow) + middle * (1.0 - 0.03 * depth) * bow
 
 
 def _exact_mouth_close(d: Array, points: Array) -> None:
@@ -107,6 +139,7 @@ def _exact_mouth_close(d: Array, points: Array) -> None:
     width = float(np.ptp(points[[topo.RIGHT_MOUTH_CORNER, topo.LEFT_MOUTH_CORNER], 0]))
     d[close] = 0
     gap = d[jaw, list(topo.LOWER_INNER)] - d[jaw, list(topo.UPPER_INNER)]
+    gap[:, 0] = 0
     lip = {v for row in (*topo.UPPER_LIP_ROWS, *topo.LOWER_LIP_ROWS) for v in row}
     for rows, share in ((topo.UPPER_LIP_ROWS, 0.2), (topo.LOWER_LIP_ROWS, -0.8)):
         for row in rows:
@@ -143,13 +176,13 @@ def _blink(control: ControlMesh, points: Array, eye: dict[str, tuple[int, ...]])
             (eye["orbit"][i - 1], 0.06),
         ):
             share[v], path[v], known[v] = s, travel, 1
-        lift[eye["lower"][i]] = -0.07 * travel
+        lift[eye["lower"][i]] = -0.03 * travel
         lift[eye["under"][i - 1]] = -0.05 * travel
     s = control.refine @ share
     k = control.refine @ known
     direction = (control.refine @ path) / np.maximum(k, 1e-6)[:, None]
     curve = np.where(s > 0.40, np.interp(s, [0.40, 0.74, 1.0], [0.40, 0.97, 1.0]), s)
-    down = direction * (curve * np.clip(k * 1.5, 0, 1) * 0.96)[:, None]
+    down = direction * (curve * np.clip(k * 1.5, 0, 1) * 0.98)[:, None]
     return np.asarray(down + control.refine @ lift)
 
 
@@ -164,6 +197,7 @@ def expression_basis(control: ControlMesh) -> dict[str, Array]:
         d[ARKIT_INDEX[name]] *= gain
     _smooth_rows(d)
     _round_jaw_open(d, points)
+    _narrow(d, points)
     _exact_mouth_close(d, points)
 
     full = np.zeros((52, len(control.points), 3))

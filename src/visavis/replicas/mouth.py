@@ -47,7 +47,7 @@ def cavity_texture() -> Image:
     y, x = np.mgrid[0:h, 0:w]
     r = np.hypot((x / (w - 1) - 0.5) / 0.5, (y / (h - 1) - 0.42) / 0.6)
     g = np.clip(r, 0, 1)[..., None] ** 2
-    return np.asarray(np.array([22, 9, 9.0]) * (1 - g) + np.array([62, 24, 24.0]) * g, np.uint8)
+    return np.asarray(np.array([38, 14, 13.0]) * (1 - g) + np.array([88, 36, 34.0]) * g, np.uint8)
 
 
 def tongue_texture(light: NDArray[np.floating]) -> Image:
@@ -75,6 +75,7 @@ def mouth_layers(
     width: float,
     jaw: dict[str, NDArray[np.floating]],
     light: NDArray[np.floating],
+    tilt: float = 0.0,
 ) -> tuple[list[Layer], dict[str, Image]]:
     """Layers and textures of the mouth's inside.
 
@@ -83,12 +84,13 @@ def mouth_layers(
         width: Of the mouth at rest, rig units.
         jaw: Displacement of the lower incisors under each of :data:`JAW_MORPHS`, ``(3,)`` each.
         light: RGB factor of the portrait's light relative to neutral studio light.
+        tilt: In-plane tilt of the head in the portrait, radians, positive anticlockwise.
     """
     x, y, z = seam
     textures = {
         "textures/mouth_cavity.png": _lit(np.dstack([cavity_texture()]), light),
         "textures/teeth_upper.png": _lit(_row_texture("upper"), light),
-        "textures/teeth_lower.png": _lit(_row_texture("lower"), light),
+        "textures/teeth_lower.png": _lit(_row_texture("lower"), light * 0.86),
         "textures/tongue.png": tongue_texture(light),
     }
 
@@ -124,7 +126,7 @@ def mouth_layers(
     # The tongue rests behind the lower incisors; tongueOut lifts its tip to the upper ones.
     tongue = grid_layer(
         "tongue",
-        (x - 0.33 * width, y - 0.03 * width, x + 0.33 * width, y - 0.36 * width),
+        (x - 0.38 * width, y + 0.085 * width, x + 0.38 * width, y - 0.34 * width),
         (9, 7),
         z - 0.16 * width,
     )
@@ -137,4 +139,10 @@ def mouth_layers(
     # The tongue's root stays back: it drops with the jaw a little less than the teeth do.
     for name in JAW_MORPHS:
         tongue.morphs[name] *= np.float32(0.9)
-    return [cavity, lower, tongue, upper], textures
+    layers = [cavity, tongue, lower, upper]
+    c, s = np.cos(tilt), np.sin(tilt)
+    turn = np.array([[c, s], [-s, c]], np.float32)
+    for layer in layers:
+        layer.positions[:, :2] = (layer.positions[:, :2] - (x, y)) @ turn + (x, y)
+    tongue.morphs["tongueOut"][:, :2] = tongue.morphs["tongueOut"][:, :2] @ turn
+    return layers, textures

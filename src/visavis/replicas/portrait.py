@@ -12,6 +12,7 @@ from visavis.replicas.control import ControlMesh, build_control_mesh
 from visavis.replicas.expressions import expression_basis, face_triangles
 from visavis.replicas.eyes import EYE_RADIUS, eye_layers, grid_layer
 from visavis.replicas.gltf import write_glb
+from visavis.replicas.lids import lid_layer
 from visavis.replicas.mouth import JAW_MORPHS, mouth_layers
 from visavis.replicas.plates import clean_backdrop, cut_out
 from visavis.replicas.rig import Camera, Floats, Layer, Rig
@@ -56,7 +57,7 @@ def _light(image: Image, points: Array) -> Array:
     )
     sclera = np.mean(samples, axis=0) if samples else np.array([200.0, 195, 190])
     # Level from both; tint only half as strong as the sclera's, which is often pink or blue.
-    level = float(np.clip(0.5 * sclera.mean() / 185 + 0.5 * skin.mean() / 165, 0.45, 1.1))
+    level = float(np.clip(0.5 * sclera.mean() / 165 + 0.5 * skin.mean() / 150, 0.45, 1.15))
     tint = sclera / sclera.mean()
     return np.asarray(level * (0.5 + 0.5 * tint / np.array([1.02, 1.0, 0.98])))
 
@@ -157,6 +158,11 @@ def build_portrait(
         layers.update((layer.name, layer) for layer in made)
         textures.update(pictures)
 
+        lid, picture = lid_layer(image, control, morphs, positions, camera, side)
+        layers[lid.name] = lid
+        textures[lid.texture] = picture
+
+    tilt = -float(np.arctan2(pupils[1, 1] - pupils[0, 1], pupils[1, 0] - pupils[0, 0]))
     lip = control.rows["lip_upper"]
     seam = positions[lip[len(lip) // 2]]
     width = float(np.linalg.norm(positions[lip[0]] - positions[lip[-1]]))
@@ -169,7 +175,7 @@ def build_portrait(
         move = morphs[name][lower_lip] * 0.25 + morphs[name][chin] * 0.75
         jaw[name] = move * np.array([1, 0.97, 0.3])
     made, pictures = mouth_layers(
-        (float(seam[0]), float(seam[1]), float(seam[2])), width, jaw, light
+        (float(seam[0]), float(seam[1]), float(seam[2])), width, jaw, light, tilt
     )
     layers.update((layer.name, layer) for layer in made)
     textures.update(pictures)
