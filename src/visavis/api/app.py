@@ -201,6 +201,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Begin or renegotiate a call",
         responses={
             400: {"model": Problem},
+            404: {"model": Problem, "description": "The call to renegotiate has ended"},
             422: {"model": Problem},
             503: {"model": Problem, "description": "No seat is free"},
         },
@@ -214,9 +215,11 @@ def create_app(settings: Settings) -> FastAPI:
             sessions.open(connection)
 
         async with door:
-            if not body.pc_id or body.pc_id not in webrtc._pcs_map:
-                request.pc_id = None
+            if not body.pc_id:
                 sessions.check_room()
+            elif body.pc_id not in webrtc._pcs_map:
+                # The page begins anew on this; renegotiating would join it to an empty room.
+                raise HTTPException(404, "This call has ended.")
             try:
                 answer = await webrtc.handle_web_request(request, begin)
             except (ServerFullError, DrainingError, HTTPException):
