@@ -153,8 +153,9 @@ def spline_map(target: Array, source: Array, box: tuple[int, int, int, int], sti
     system[:n, :n] = kernel(t, t) + stiff * 1e-3 * np.eye(n)
     system[:n, n:], system[n:, :n] = affine, affine.T
     weights = np.linalg.solve(system, np.concatenate([source - target, np.zeros((3, 2))]))
-    gx = np.arange(left, left + width + step, step)
-    gy = np.arange(top, top + height + step, step)
+    # Two cells more on each side than needed, for the cubic interpolation.
+    gx = np.arange(left - 2 * step, left + width + 3 * step, step)
+    gy = np.arange(top - 2 * step, top + height + 3 * step, step)
     grid = np.stack(np.meshgrid(gx, gy), -1).reshape(-1, 2) / unit
     shift = np.concatenate(
         [
@@ -164,7 +165,7 @@ def spline_map(target: Array, source: Array, box: tuple[int, int, int, int], sti
         ]
     )
     coarse = shift.reshape(len(gy), len(gx), 2).astype(np.float32)
-    to_coarse = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
+    to_coarse = np.array([[1 / step, 0, 2.0], [0, 1 / step, 2.0]])
     fine = cv2.warpAffine(
         coarse, to_coarse, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     )
@@ -236,7 +237,7 @@ def features(points: Array, shape: tuple[int, int]) -> Array:
 
 
 def lead_area(where: str, points: Array, shape: tuple[int, int]) -> Array:
-    """Where one donor's fine detail is used: "eyes", "brows", "lips", "nose" or "skin" (all that is left)."""
+    """Where one donor's fine detail is used: a feature, or "skin" for all that is left."""
     groups = {
         "eyes": (topo.LEFT_EYE, topo.RIGHT_EYE),
         "brows": (topo.LEFT_BROW, topo.RIGHT_BROW),
@@ -271,7 +272,7 @@ def mix_face(
     shape = (height, width)
     local = target - [left, top]
     corners = np.array([[x, y] for x in (0, width / 2, width) for y in (0, height / 2, height)])
-    corners = np.delete(corners, 4, axis=0) + [left, top]
+    corners = np.delete(corners, 4, axis=0) + np.array([left, top])
     warped = []
     for d in donors:
         out = move(similarity(target[STABLE], d.points[STABLE]), corners)
@@ -342,17 +343,28 @@ def known_background_matte(bgr: Array, coarse: Array) -> tuple[Array, Array]:
     backdrop = fit_backdrop(image, outside > 0.5)
     difference = np.linalg.norm(image - backdrop, axis=2)
     inside = np.maximum(inside, ((coarse > 0.6) & (difference > 60)).astype(np.float32))
+    inside = (blur(inside, 1) > 0.7).astype(np.float32)
     reach = blur(inside, 9) + 1e-4
     person = blur(image * inside[..., None], 9) / reach[..., None]
     way = person - backdrop
     alpha = ((image - backdrop) * way).sum(2) / np.maximum((way**2).sum(2), 300)
     noise = np.percentile(difference[outside > 0.5], 90)
     alpha = alpha * smoothstep(difference, float(noise), float(noise) * 3)
-    alpha = np.clip(alpha, 0, 1)
-    alpha = np.where(inside > 0.5, 1, alpha)
+    # Hair as dark as the backdrop would leave holes: deep inside, and in small gaps, it is closed.
+    smooth = blur(coarse, 5)
+    alpha = np.maximum(np.clip(alpha, 0, 1), smoothstep(smooth, 0.8, 0.99))
+    alpha = np.where(inside > 0.5, 1, alpha).astype(np.float32)
+    closed = grow(grow(blur(alpha, 0.7), 3), -3)
+    alpha = np.maximum(alpha, closed * smoothstep(smooth, 0.5, 0.8))
+    # Specks that hang on nothing are noise of the backdrop.
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.08).astype(np.uint8))
+    specks = stats[labels, cv2.CC_STAT_AREA] < 300
+    alpha = np.where(specks, 0, alpha)
     near = blur(grow((coarse > 0.3).astype(np.float32), 40), 10)
     # What is left when the backdrop's share is taken away, over the matte, is the person's colour.
-    own = (image - (1 - alpha[..., None]) * backdrop + 0.15 * person) / (alpha[..., None] + 0.15)
+    # Where the matte is thin that quotient is noise: it is held near the colour spread from inside.
+    own = (image - (1 - alpha[..., None]) * backdrop + 0.25 * person) / (alpha[..., None] + 0.25)
+    own = np.maximum(own, np.minimum(0.5 * person, image))
     return (alpha * near).astype(np.float32), np.clip(own, 0, 255).astype(np.float32)
 
 
@@ -369,29 +381,30 @@ def studio_backdrop(recipe: dict[str, Any], seed: int) -> Array:
     return dark + (bright - dark) * light + grain
 
 
-def recolour(lab: Array, recipe: dict[str, Any], skin: Array, chin: float) -> Array:
+def recolour(lab: Array, recipe: dict[str, Any], skin: Array, bare: Array, chin: float) -> Array:
     """Other hair and another jacket, L*a*b* in and out; skin stays.
 
     Args:
         lab: The person's own colours (h, w, 3).
         recipe: Its "colours".
         skin: 1 where face or neck may be, from geometry; there only what is clearly hair is dyed.
+        bare: 1 where there is skin and no hair; nothing is dyed there.
         chin: Row of the chin in pixels.
     """
     soft = blur(lab, 1.5)
     y = np.arange(lab.shape[0], dtype=np.float32)[:, None]
     jacket = smoothstep(soft[..., 1], *recipe["jacket_a"]) * smoothstep(y, chin - 160, chin - 100)
-    jacket = jacket * (1 - skin)
+    jacket = jacket * (1 - bare)
     shade = recipe["jacket"]
     cloth = np.dstack(
         [
-            lab[..., 0] * shade["gain"] + shade["lift"],
+            compress(lab[..., 0] * shade["gain"] + shade["lift"], shade["highlights"]),
             lab[..., 1] * 0.04 + shade["ab"][0],
             lab[..., 2] * 0.04 + shade["ab"][1],
         ]
     )
     out = lab * (1 - jacket[..., None]) + cloth * jacket[..., None]
-    yellow = hair_likeness(soft, recipe)
+    yellow = hair_likeness(blur(lab, 3), recipe) * (1 - 0.999 * bare)
     hair = np.maximum(yellow, 1 - skin) * (1 - jacket)
     # Black and white cloth and pearls have no colour that a dye could change.
     chroma = np.hypot(soft[..., 1], soft[..., 2])
@@ -404,7 +417,16 @@ def recolour(lab: Array, recipe: dict[str, Any], skin: Array, chin: float) -> Ar
             lab[..., 2] * tint["ab"][1] + tint["add"][1],
         ]
     )
-    return out * (1 - hair[..., None]) + dyed * hair[..., None]
+    out = out * (1 - hair[..., None]) + dyed * hair[..., None]
+    # The red jacket shines into shadows beside it; skin and hair this dark are never so red.
+    out[..., 1] = np.minimum(out[..., 1], 3 + 0.2 * out[..., 0])
+    out[..., 2] = np.minimum(out[..., 2], 6 + 0.3 * out[..., 0])
+    return out
+
+
+def compress(lightness: Array, above: float) -> Array:
+    """Flatten lightness above a level to 40 %."""
+    return np.minimum(lightness, above + 0.4 * (lightness - above))
 
 
 def hair_likeness(lab: Array, recipe: dict[str, Any]) -> Array:
@@ -503,7 +525,7 @@ def face_mask(target: Array, body_lab: Array, hair: Array) -> Array:
     """Where the mixture replaces the body donor's face: the oval but for hair and deep shadow."""
     shape = (HEIGHT, WIDTH)
     oval = filled(target, topo.FACE_OVAL, shape)
-    inner = grow(oval, -9)
+    inner = grow(oval, -8)
     skin_lightness = float(np.median(body_lab[grow(oval, -60) > 0.5][:, 0]))
     shadow = 1 - smoothstep(blur(body_lab[..., 0], 2), skin_lightness - 32, skin_lightness - 18)
     features_ = grow(features(target, shape), 18)
@@ -608,10 +630,15 @@ def compose(recipe: dict[str, Any], files: dict[str, Path]) -> tuple[Array, Arra
     mask = face_mask(target, lab, hair_likeness(blur(lab, 1.5), recipe["colours"]))
     chin = float(target[152, 1])
     skin = grow(filled(target, topo.FACE_OVAL, (HEIGHT, WIDTH)), 6)
+    below = (np.arange(HEIGHT) > target[164, 1]).astype(np.float32)[:, None]
+    bare = np.maximum(mask, filled(target, topo.FACE_OVAL, (HEIGHT, WIDTH)) * below)
     for outline in recipe["body"]["skin"]:
         polygon = move(pose, np.array(outline, np.float64))
-        cv2.fillPoly(skin, [np.round(polygon * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    lab = recolour(lab, recipe["colours"], blur(skin, 2), chin)
+        drawn = np.zeros_like(skin)
+        cv2.fillPoly(drawn, [np.round(polygon * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+        skin = np.maximum(skin, grow(drawn, 18))
+        bare = np.maximum(bare, blur(grow(drawn, -8), 4))
+    lab = recolour(lab, recipe["colours"], blur(skin, 2), bare, chin)
     layer, alpha = extend_sides(to_bgr(lab), alpha, edges, recipe["body"]["reach"], recipe["seed"])
     backdrop = studio_backdrop(recipe["backdrop"], recipe["seed"])
     coloured = to_lab(layer * alpha[..., None] + (1 - alpha[..., None]) * backdrop)
