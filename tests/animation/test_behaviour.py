@@ -142,13 +142,10 @@ def test_thinking_looks_up_or_aside_soon() -> None:
         for i in range(120):
             face.state(i / 60, None)
         face.set_mode("thinking")
-        states = [face.state(i / 60, None) for i in range(120, 180)]
-        world = np.array([s.gaze + s.head[:2] for s in states])
-        if np.degrees(np.hypot(*world.T)).max() > 5:
-            break
-    else:
-        pytest.fail("never looked away within a second of thinking")
-    assert np.degrees(world[:, 0].min()) < 1.0
+        states = [face.state(i / 60, None) for i in range(120, 156)]
+        world = np.degrees([s.gaze + s.head[:2] for s in states])
+        assert np.hypot(*world.T).max() > 5
+        assert world[:, 0].min() < -3
 
 
 def test_eyes_stay_on_target_while_the_head_nods() -> None:
@@ -164,19 +161,16 @@ def test_eyes_stay_on_target_while_the_head_nods() -> None:
     assert np.abs(np.diff(world)).max() < 2.5 and np.ptp(world) < 4.0
 
 
-def test_lids_and_coefficients_follow_the_gaze() -> None:
+def test_eye_coefficients_say_the_same_as_the_gaze() -> None:
     def looking(pitch: float, yaw: float) -> dict[str, float]:
         arkit = np.zeros(52)
         look(arkit, np.array([pitch, yaw]))
-        return {n: float(arkit[i]) for n, i in AT.items() if arkit[i]}
+        return {n: round(float(arkit[i]), 2) for n, i in AT.items() if arkit[i]}
 
-    down, up, left = looking(0.3, 0), looking(-0.3, 0), looking(0, 0.3)
-    assert set(down) == {f"{n}{s}" for n in ("eyeLookDown", "eyeBlink") for s in ("Left", "Right")}
-    assert 0.1 < down["eyeBlinkLeft"] < 0.3 and down["eyeLookDownLeft"] == pytest.approx(
-        0.49, abs=0.01
-    )
-    assert set(up) == {f"{n}{s}" for n in ("eyeLookUp", "eyeWide") for s in ("Left", "Right")}
-    assert set(left) == {"eyeLookOutLeft", "eyeLookInRight"}
+    assert looking(0.2445, 0) == {"eyeLookDownLeft": 0.5, "eyeLookDownRight": 0.5}
+    assert looking(-0.2445, 0) == {"eyeLookUpLeft": 0.5, "eyeLookUpRight": 0.5}
+    assert looking(0, 0.2445) == {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
+    assert looking(0, -0.2445) == {"eyeLookInLeft": 0.5, "eyeLookOutRight": 0.5}
 
 
 def test_a_friendly_face_is_not_even() -> None:

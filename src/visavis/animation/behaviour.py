@@ -24,8 +24,8 @@ _HEAD_FOLLOWS, _HEAD_SHARE = 0.55, 0.32
 _SWAY = np.array([0.8, 1.0, 0.7, 0.55, 0.25, 0.6])
 #: A breath lifts the head by this many inter-ocular distances, and tips it back (radians).
 _BREATH_LIFT, _BREATH_TIP = 0.010, 0.0045
-#: A full eyeLook coefficient is the eye turned this far, radians.
-_EYE_RANGE = 0.61
+#: A full eyeLook coefficient is the eye turned this far, radians (28°).
+_EYE_RANGE = 0.489
 #: Two strokes of a nod: onset, length (s) and share of its depth.
 _STROKES = ((0.0, 0.48, 1.0), (0.42, 0.42, 0.45))
 
@@ -161,7 +161,10 @@ class Behaviour:
 
 
 def look(arkit: Vector, gaze: Vector) -> None:
-    """Write eyes turned by `gaze` (relative to the head) into the coefficients, lids following."""
+    """Write eyes turned by `gaze` (relative to the head) into the eyeLook coefficients.
+
+    They say the same as the gaze, for faces that know only ARKit; lids are part of those shapes.
+    """
     pitch, yaw = float(gaze[0]) / _EYE_RANGE, float(gaze[1]) / _EYE_RANGE
     down, up = max(pitch, 0.0), max(-pitch, 0.0)
     left, right = max(yaw, 0.0), max(-yaw, 0.0)
@@ -170,6 +173,3 @@ def look(arkit: Vector, gaze: Vector) -> None:
         arkit[AT[f"eyeLookUp{side}"]] = up
         arkit[AT[f"eyeLookOut{side}"]] = outward
         arkit[AT[f"eyeLookIn{side}"]] = inward
-        k = AT[f"eyeBlink{side}"]
-        arkit[k] = max(arkit[k], 0.0) + (1 - arkit[k]) * 0.35 * down
-        arkit[AT[f"eyeWide{side}"]] += 0.3 * up * (1 - arkit[k])

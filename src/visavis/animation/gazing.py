@@ -34,6 +34,7 @@ class Gazing:
         self._length = _SACCADE_BASE
         self._next: float | None = None
         self._away = False
+        self._must_leave = False
         self.wants_blink = False
 
     @property
@@ -51,6 +52,7 @@ class Gazing:
         settled = max(t, self._start + self._length)
         if mode == "thinking":  # a thinker looks away at once
             self._next = settled + float(self._rng.uniform(0.08, 0.3))
+            self._must_leave = True
         elif self._away:  # attention returns
             self._next = settled + float(self._rng.uniform(0.05, 0.25))
 
@@ -69,6 +71,8 @@ class Gazing:
         g = self._style.modes[self._mode].gaze
         rng = self._rng
         leaving = rng.random() < g.avert and not (self._away and self._mode != "thinking")
+        leaving |= self._must_leave and self._mode == "thinking"
+        self._must_leave = False
         if leaving:
             side = -1.0 if rng.random() < 0.5 else 1.0
             if self._away and self._to[1]:  # a thinker's eyes stay on one side

@@ -95,15 +95,14 @@ def _segments(
     """Sounds in time, and the silences long enough to close the mouth."""
     sounds: list[_Sound] = []
     silences: list[tuple[float, float]] = []
-    quiet_since = -10.0
+    quiet_since, quiet = -10.0, _quiet(spoken)
     shapes = [table.sounds(p.ipa) for p in spoken.phones]
     for phone, shape, force in zip(
         spoken.phones, shapes, _efforts(spoken, shapes, table), strict=True
     ):
         if shape is None:
             continue
-        if phone.start - quiet_since >= table.settings["silence"]["shortest"]:
-            silences.append((quiet_since, phone.start))
+        silences += _silence(quiet_since, phone.start, quiet, table)
         quiet_since = max(quiet_since, phone.end)
         edges = np.concatenate([[0.0], np.cumsum(shares(shape, phone.ipa))])
         edges = phone.start + edges * (phone.end - phone.start)
@@ -111,6 +110,44 @@ def _segments(
             sounds.append(_Sound(viseme, float(a), float(b), force if viseme.vowel else 1.0))
     silences.append((quiet_since, max(quiet_since, spoken.duration) + 10.0))
     return sounds, silences
+
+
+#: Frames in which silence is looked for (s), and how far it lies below the loud parts (dB).
+_FRAME, _BELOW = 0.01, 30.0
+
+
+def _quiet(spoken: SpokenAudio) -> NDArray[np.bool_]:
+    """Per frame of 10 ms, whether the sound is silent; all of them if there is no sound at all."""
+    size = max(round(spoken.sample_rate * _FRAME), 1)
+    frames = spoken.audio[: len(spoken.audio) // size * size].reshape(-1, size)
+    level = 10 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-3)
+    loud = float(np.percentile(level, 95)) if len(level) else 0.0
+    return np.asarray((level < loud - _BELOW) | (loud < 0.0))
+
+
+def _silence(
+    start: float, end: float, quiet: NDArray[np.bool_], table: Visemes
+) -> list[tuple[float, float]]:
+    """The silences between two sounds.
+
+    Voices give time to the spaces between words that is often not silent at all, so silence has
+    to be heard: long enough runs of quiet. Outside the audio all is quiet.
+    """
+    shortest = table.settings["silence"]["shortest"]
+    if end - start < shortest:
+        return []
+    first, last = max(int(np.ceil(start / _FRAME)), 0), max(int(end / _FRAME), 0)
+    inside = np.concatenate([[start <= 0], quiet[first:last], [last >= len(quiet)]])
+    steps = np.diff(np.concatenate([[0], inside.astype(np.int8), [0]]))
+    found = []
+    for i, j in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
+        a = start if i == 0 else max((first + int(i) - 1) * _FRAME, start)
+        b = end if j == len(inside) else min((first + int(j) - 1) * _FRAME, end)
+        # a run that fills its gap but for the frames' edges is the whole gap
+        a, b = (start if a - start < 2 * _FRAME else a), (end if end - b < 2 * _FRAME else b)
+        if b - a >= shortest:
+            found.append((a, b))
+    return found
 
 
 def _efforts(spoken: SpokenAudio, shapes: list[list[Viseme] | None], table: Visemes) -> list[float]:
