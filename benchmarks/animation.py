@@ -16,38 +16,14 @@ from visavis.animation.wire import encode
 from visavis.media.spoken import Phone, SpokenAudio
 
 RATE = 24_000
+SYMBOLS = [*"həl", "oʊ", "m", "aɪ", "n", "eɪ", *"mɪzklɛɹəpbf", "uː", *"stʃ"]
 
 
 def utterance(seconds: float) -> SpokenAudio:
     """Running speech at 12 phones a second."""
-    symbols = [
-        "h",
-        "ə",
-        "l",
-        "oʊ",
-        "m",
-        "aɪ",
-        "n",
-        "eɪ",
-        "m",
-        "ɪ",
-        "z",
-        "k",
-        "l",
-        "ɛ",
-        "ɹ",
-        "ə",
-        "p",
-        "b",
-        "f",
-        "uː",
-        "s",
-        "t",
-        "ʃ",
-    ]
     count = int(seconds * 12)
     phones = [
-        Phone(symbols[i % len(symbols)], 0.1 + i / 12, 0.1 + (i + 1) / 12, i % 3 == 0)
+        Phone(SYMBOLS[i % len(SYMBOLS)], 0.1 + i / 12, 0.1 + (i + 1) / 12, i % 3 == 0)
         for i in range(count)
     ]
     audio = np.random.default_rng(0).normal(0, 2000, int((seconds + 0.3) * RATE)).astype(np.int16)
