@@ -39,7 +39,7 @@ def blinks(states: list[FaceState]) -> int:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_blink_rates_are_those_of_people(mode: Mode) -> None:
-    minutes = 8
+    minutes = 6
     low, high = RATES[mode]
     count = blinks(run(mode, 60 * minutes, seed=4, rate=25))
     assert low <= count / minutes <= high

@@ -34,9 +34,9 @@ def plan_gestures(spoken: SpokenAudio, rng: np.random.Generator, style: Style) -
             # The head tips down into the accent, a little to a side, and comes back slower.
             beat = _stroke(times, apex + float(rng.normal(0.0, 0.025)), 0.19, 0.36)
             out[:, 0] += style.beat * strength * beat
-            out[:, 1] += style.beat * strength * 0.55 * float(rng.normal()) * beat
-            out[:, 2] += style.beat * strength * 0.40 * float(rng.normal()) * beat
-        if rng.random() < 0.4 * strength:
+            out[:, 1] += style.beat * strength * float(rng.uniform(-0.6, 0.6)) * beat
+            out[:, 2] += style.beat * strength * float(rng.uniform(-0.5, 0.5)) * beat
+        if rng.random() < 0.5 * strength:
             rise = _stroke(times, apex - 0.03, 0.20, 0.45)
             out[:, 3] += style.brow * float(rng.uniform(0.5, 1.2)) * rise
     asks = bool(spoken.words) and spoken.words[-1].text.rstrip("\"'”’)").endswith("?")
