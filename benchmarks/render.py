@@ -19,8 +19,8 @@ import numpy as np
 
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
 from visavis.rendering.painter import PortraitPainter
-from visavis.replicas.catalog import load_stock
 from visavis.replicas.bundle import load
+from visavis.replicas.catalog import load_stock
 
 
 def talking(i: int, still: bool) -> FaceState:

@@ -84,8 +84,9 @@ def main() -> None:
     painter = PortraitPainter(replica, (width, height))
     zoom = max(width / rig.camera.width, height / rig.camera.height)
     unit = rig.camera.scale * zoom
-    eyes = np.array([rig.camera.origin[0] * zoom - (rig.camera.width * zoom - width) / 2,
-                     rig.camera.origin[1] * zoom - (rig.camera.height * zoom - height) * 0.4])  # fmt: skip
+    hidden = np.array([rig.camera.width * zoom - width, rig.camera.height * zoom - height])
+    eyes = np.array(rig.camera.origin) * zoom - hidden * (0.5, 0.4)
+    middle = eyes + np.array([0, 0.45 * unit])
     face = rig.layers["face"].positions
     lip = face[rig.rows["lip_upper"][len(rig.rows["lip_upper"]) // 2]]
     mouth = eyes + np.array([lip[0], -lip[1]]) * unit
@@ -100,16 +101,18 @@ def main() -> None:
     faces, mouths = [], []
     for name, weights in SHAPES.items():
         image = painter.paint(state(weights)).copy()
-        faces.append(label(crop(image, eyes + [0, 0.45 * unit], 2.9, 3.4, 1), name))
+        faces.append(label(crop(image, middle, 2.9, 3.4, 1), name))
         if name not in ("blink", "half", "squint", "wide", "brows"):
-            mouths.append(label(crop(image, mouth - [0, -0.1 * unit], 1.35, 1.15, 2), name))
+            mouths.append(
+                label(crop(image, mouth + np.array([0, 0.1 * unit]), 1.35, 1.15, 2), name)
+            )
     poses = [
         dict(yaw=8.0), dict(yaw=-8.0), dict(pitch=6.0), dict(pitch=-6.0), dict(roll=8.0),
     ]  # fmt: skip
     for pose in poses:
         image = painter.paint(state({}, **pose)).copy()
         text = " ".join(f"{a} {v:+.0f}" for a, v in pose.items())
-        faces.append(label(crop(image, eyes + [0, 0.45 * unit], 2.9, 3.4, 1), text))
+        faces.append(label(crop(image, middle, 2.9, 3.4, 1), text))
     zooms = []
     for name, weights, pose in [
         ("rest", {}, {}), ("half", SHAPES["half"], {}), ("blink", SHAPES["blink"], {}),

@@ -118,13 +118,15 @@ def canonical_teeth(crop: Array, upper: Array, lower: Array) -> tuple[float, Arr
         cv2.INTER_LINEAR,
     )
     line = np.median(row, 0)
-    dark = (cv2.GaussianBlur(line[None], (0, 0), 9)[0] - cv2.GaussianBlur(line[None], (0, 0), 1)[0])
+    dark = cv2.GaussianBlur(line[None], (0, 0), 9)[0] - cv2.GaussianBlur(line[None], (0, 0), 1)[0]
     dark /= np.std(dark[ok]) + 1e-6
     score, gaps = find_gaps(np.clip(dark, -1.5, 2.5))
     tops, bottoms = [], []
     for k in range(8):
         x0, x1 = gaps[k], gaps[k + 1]
-        cols = range(int(x0 + 0.3 * (x1 - x0)), max(int(x0 + 0.7 * (x1 - x0)), int(x0 + 0.3 * (x1 - x0)) + 1))
+        cols = range(
+            int(x0 + 0.3 * (x1 - x0)), max(int(x0 + 0.7 * (x1 - x0)), int(x0 + 0.3 * (x1 - x0)) + 1)
+        )
         t, bt = [], []
         for x in cols:
             ys = np.flatnonzero(tooth[:, x])
@@ -181,7 +183,9 @@ def paint(
     y = (np.arange(hi_h) + 0.5) / (MM * ss) - GUM
     edges = np.r_[-np.cumsum(widths)[::-1], 0, np.cumsum(widths)]
     cell = np.clip(np.searchsorted(edges, x) - 1, 0, 7)
-    u = np.clip((x - (edges[cell] + edges[cell + 1]) / 2) / ((edges[cell + 1] - edges[cell]) / 2), -1, 1)
+    u = np.clip(
+        (x - (edges[cell] + edges[cell + 1]) / 2) / ((edges[cell + 1] - edges[cell]) / 2), -1, 1
+    )
     t = np.where(cell < 4, 3 - cell, cell - 4)
     lo = CROWN * heights[t] - corner[t] * np.abs(u) ** np.where(t < 2, *sharp)
     hi = 1.5 * np.abs(u) ** 2.4 + CROWN * 0.02
@@ -197,9 +201,11 @@ def paint(
         borderMode=cv2.BORDER_REPLICATE,
     )
     gum = np.array([178, 98, 98.0]) * (0.85 + 0.15 * np.cos(u * np.pi / 2))[None, :, None]
-    crevice = 1 - 0.22 * (np.abs(u) ** 16)[None, :, None] * np.clip((y[:, None, None] + 1) / 4, 0, 1)
+    crevice = 1 - 0.22 * (np.abs(u) ** 16)[None, :, None] * np.clip(
+        (y[:, None, None] + 1) / 4, 0, 1
+    )
     rgb = gum * (1 - crown[..., None]) + colour * crevice * crown[..., None]
-    rgb = rgb * np.clip(1 - 0.55 * np.abs(x / HALF) ** 2.2, 0, 1)[None, :, None]
+    rgb = rgb * np.clip(1 - 0.68 * np.abs(x / HALF) ** 1.9, 0, 1)[None, :, None]
     end = min(HALF, float(np.sum(widths)))
     alpha = inside * np.clip((end - np.abs(x)) / 3.0, 0, 1)[None]
     rgba = np.dstack([np.clip(rgb, 0, 255) * alpha[..., None], alpha * 255]).astype(np.float32)
@@ -221,7 +227,9 @@ def main() -> None:
     if args.smiles < 8:
         parser.error("a mixture of fewer than eight people could be told from")
 
-    files = sorted(f for f in args.portraits.iterdir() if f.suffix.lower() in (".jpg", ".png", ".jpeg"))
+    files = sorted(
+        f for f in args.portraits.iterdir() if f.suffix.lower() in (".jpg", ".png", ".jpeg")
+    )
     known: dict[str, Array] = {}
     if args.landmarks and args.landmarks.exists():
         with np.load(args.landmarks) as z:

@@ -64,9 +64,7 @@ class Head:
     def __init__(self, obj: Path) -> None:
         self.v, self.faces, self.groups = read_obj(obj)
         body = np.unique(
-            np.concatenate(
-                [f for f, g in zip(self.faces, self.groups, strict=True) if g == "body"]
-            )
+            np.concatenate([f for f, g in zip(self.faces, self.groups, strict=True) if g == "body"])
         )
         self.top = float(self.v[body, 1].max())
         self.scale = SIZE / SPAN
@@ -137,14 +135,10 @@ def triangles_from_edges(edges: set[tuple[int, int]]) -> NDArray[np.int64]:
     for a, b in edges:
         near.setdefault(a, set()).add(b)
         near.setdefault(b, set()).add(a)
-    cliques = {
-        tuple(sorted((a, b, c))) for a in near for b in near[a] for c in near[a] & near[b]
-    }
+    cliques = {tuple(sorted((a, b, c))) for a in near for b in near[a] for c in near[a] & near[b]}
     use = Counter(e for t in cliques for e in ((t[0], t[1]), (t[1], t[2]), (t[0], t[2])))
     kept = [
-        t
-        for t in sorted(cliques)
-        if min(use[t[0], t[1]], use[t[1], t[2]], use[t[0], t[2]]) < 3
+        t for t in sorted(cliques) if min(use[t[0], t[1]], use[t[1], t[2]], use[t[0], t[2]]) < 3
     ]
     return np.array(kept)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import numpy as np
@@ -37,7 +38,7 @@ class FileWriter:
     ) -> None:
         if size[0] % 2 or size[1] % 2:
             raise ValueError(f"H.264 needs even width and height, got {size[0]} x {size[1]}")
-        self._container = av.open(str(path), "w")
+        self._container: Any = av.open(str(path), "w")
         video = self._container.add_stream("libx264", rate=fps)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="untyped-decorator"
 """The inner loops of the CPU renderer: compiled, single-threaded, without the GIL.
 
 Pictures are uint8 ``(h, w, channels)``; points are pixels with pixel centres at whole numbers.
@@ -31,7 +32,7 @@ def add_morphs(
     delta: NDArray[np.float32],
     weight: NDArray[np.float32],
 ) -> None:
-    """``out[index] += weight * delta`` for every morph; morph ``k`` owns ``starts[k]:starts[k+1]``."""
+    """``out[index] += weight * delta``; morph ``k`` owns ``starts[k]:starts[k + 1]``."""
     for k in range(weight.shape[0]):
         w = weight[k]
         if w == 0.0:
@@ -442,7 +443,7 @@ def shade_opening(
         if top[x] > bottom[x] + 2:
             continue
         tall = max(bottom[x] - top[x], 0.0)
-        lateral = tall / (tall + corner)
+        lateral = 0.35 + 0.65 * tall / (tall + corner) if corner > 0 else 1.0
         y0 = max(0, int(top[x]) - 3)
         y1 = min(height - 1, int(bottom[x]) + 3)
         for y in range(y0, y1 + 1):
@@ -450,9 +451,7 @@ def shade_opening(
                 continue
             a = max(y - top[x], 0.0) / reach_top
             b = max(bottom[x] - y, 0.0) / reach_bottom
-            light = (
-                (1.0 - dark_top / (1.0 + a * a)) * (1.0 - dark_bottom / (1.0 + b * b)) * lateral
-            )
+            light = (1.0 - dark_top / (1.0 + a * a)) * (1.0 - dark_bottom / (1.0 + b * b)) * lateral
             for k in range(3):
                 patch[y, x, k] = int(patch[y, x, k] * light + 0.5)
 

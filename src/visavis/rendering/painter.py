@@ -101,7 +101,7 @@ class _Edges:
         self.weight = weight[use].astype(np.float32)
         self.strip = self._strip()
 
-    def _side(self, face: Layer, vertices: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _side(self, face: Layer, vertices: NDArray[np.integer]) -> NDArray[np.float64]:
         """1 for vertices joined to the upper edge, -1 to the lower, 0 for the corners.
 
         Closed lips coincide, so nearness cannot tell: walk the mesh from each edge instead.
@@ -126,7 +126,7 @@ class _Edges:
             new = (count > 0) & ~known
             label[new] = np.sign(total[new])
             known |= new
-        return label[vertices]
+        return np.asarray(label[vertices])
 
     def _strip(self) -> NDArray[np.uint32]:
         """Triangles that fill the opening."""
@@ -237,6 +237,7 @@ class PortraitPainter:
             return [parts[n] for n in names if n in parts]
 
         self._irises = {s: parts.get(f"eye_{s}_iris") for s in ("right", "left")}
+        self._glints = {s: parts.get(f"eye_{s}_glint") for s in ("right", "left")}
         self._mouth = _Patch(
             rig, self._mouth_edges, 0.06, 0.08,
             some("mouth_cavity", "tongue", "teeth_lower", "teeth_upper"), [], ss,
@@ -372,8 +373,13 @@ class PortraitPainter:
         self._draw_smooth()
         for side, patch in self._eyes.items():
             self._turn_iris(side, pitch, yaw)
-            self._draw_patch(patch, arkit, rotation, shift, shade=(5.0, 3.0, 0.30, 0.05, 0.6))
-        self._draw_patch(self._mouth, arkit, rotation, shift, shade=(0.028, 0.022, 0.45, 0.25, 0.010))
+            closing = float(arkit[ARKIT_INDEX[f"eyeBlink{side.capitalize()}"]])
+            self._draw_patch(
+                patch, arkit, rotation, shift, shade=(5.0, 3.0, 0.45 * closing, 0.0, 0.0)
+            )
+        self._draw_patch(
+            self._mouth, arkit, rotation, shift, shade=(0.028, 0.022, 0.45, 0.25, 0.010)
+        )
         return self._frame
 
     def _pose_skin(self, arkit: Floats, rotation: Floats, shift: Floats) -> None:
@@ -413,6 +419,11 @@ class PortraitPainter:
         ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         turn = (ry @ rx).astype(np.float32)
         iris.v[:] = (iris.rest - centre) @ turn.T + centre
+        glint = self._glints[side]
+        if glint is not None:
+            # the lamp's image on the cornea's front moves about half as far as the iris
+            glint.v[:] = glint.rest
+            glint.v[:, :2] += 0.5 * (iris.v - iris.rest).mean(0)[:2]
 
     def _draw_patch(
         self,
@@ -496,6 +507,4 @@ class PortraitPainter:
         )
         for part in patch.parts:
             self._place_part(part, arkit, rotation, shift, base, ss)
-            k.draw_triangles(
-                canvas, part.texture, part.p, part.uv, part.value, part.tri, part.mode
-            )
+            k.draw_triangles(canvas, part.texture, part.p, part.uv, part.value, part.tri, part.mode)

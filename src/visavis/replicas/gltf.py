@@ -22,7 +22,7 @@ from visavis.replicas.rig import DRAW_ORDER, Camera, Ints, Layer, Rig
 #: Displacements below this (rig units, about 0.02 pixels) are not stored.
 EPSILON = 1e-4
 
-_DTYPES = {gl.FLOAT: np.dtype("<f4"), gl.UNSIGNED_SHORT: np.dtype("<u2"),
+_DTYPES: dict[int, np.dtype[Any]] = {gl.FLOAT: np.dtype("<f4"), gl.UNSIGNED_SHORT: np.dtype("<u2"),
            gl.UNSIGNED_INT: np.dtype("<u4")}  # fmt: skip
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
 
@@ -35,9 +35,7 @@ class _Writer:
     def view(self, data: bytes, target: int | None = None) -> int:
         self.blob += b"\0" * (-len(self.blob) % 4)
         self.gltf.bufferViews.append(
-            gl.BufferView(
-                buffer=0, byteOffset=len(self.blob), byteLength=len(data), target=target
-            )
+            gl.BufferView(buffer=0, byteOffset=len(self.blob), byteLength=len(data), target=target)
         )
         self.blob += data
         return len(self.gltf.bufferViews) - 1
@@ -78,7 +76,9 @@ class _Writer:
             accessor.sparse = gl.Sparse(
                 count=len(moved),
                 indices=gl.AccessorSparseIndices(
-                    bufferView=self.view(moved.astype("<u2" if len(delta) < 65536 else "<u4").tobytes()),
+                    bufferView=self.view(
+                        moved.astype("<u2" if len(delta) < 65536 else "<u4").tobytes()
+                    ),
                     componentType=gl.UNSIGNED_SHORT if len(delta) < 65536 else gl.UNSIGNED_INT,
                 ),
                 values=gl.AccessorSparseValues(bufferView=self.view(delta[moved].tobytes())),
@@ -156,9 +156,7 @@ def write_glb(rig: Rig) -> bytes:
             gl.Node(
                 name=name,
                 mesh=len(g.meshes) - 1,
-                extras={
-                    "visavis": {"blend": layer.blend, "opacity_from": layer.opacity_from}
-                },
+                extras={"visavis": {"blend": layer.blend, "opacity_from": layer.opacity_from}},
             )
         )
     scene = {
@@ -209,7 +207,7 @@ class _Reader:
         if a.count > 2_000_000:
             raise ReplicaError("rig.glb: an accessor is too large")
         if a.bufferView is None:
-            out = np.zeros((a.count, width), dtype)
+            out: NDArray[Any] = np.zeros((a.count, width), dtype)
         else:
             out = self._raw(a.bufferView, a.byteOffset or 0, dtype, a.count * width)
             out = out.reshape(a.count, width).copy()
@@ -223,7 +221,9 @@ class _Reader:
             )
             if s.count and int(where.max()) >= a.count:
                 raise ReplicaError("rig.glb: a sparse index is out of range")
-            values = self._raw(s.values.bufferView, s.values.byteOffset or 0, dtype, s.count * width)
+            values = self._raw(
+                s.values.bufferView, s.values.byteOffset or 0, dtype, s.count * width
+            )
             out[where] = values.reshape(s.count, width)
         return out[:, 0] if width == 1 else out
 

@@ -20,7 +20,7 @@ from visavis.replicas.rig import Camera, Floats, Layer
 #: Rows of the strip from the lashes (0) over the crease (1) to the bone under the brow (2), and
 #: how opaque each is.
 ROWS = np.array([0.10, 0.24, 0.42, 0.62, 0.85, 1.1, 1.4, 1.75])
-OPACITY = np.array([0.0, 0.62, 0.80, 0.80, 0.72, 0.55, 0.28, 0.0])
+OPACITY = np.array([0.0, 0.62, 0.80, 0.86, 0.88, 0.82, 0.50, 0.0])
 COLUMNS = 13
 
 
@@ -100,9 +100,7 @@ def lid_layer(
     cheek = p[50 if side == "right" else 280].astype(int)
     patch = fine[cheek[1] - 12 : cheek[1] + 12, cheek[0] - 12 : cheek[0] + 12]
     colour = colour + cv2.GaussianBlur(noise, (0, 0), 0.7)[..., None] * float(patch.std()) * 1.5
-    across = np.interp(
-        np.linspace(0, 1, w), [0, 0.07, 0.2, 0.8, 0.93, 1], [0, 0.35, 1, 1, 0.35, 0]
-    )
+    across = np.interp(np.linspace(0, 1, w), [0, 0.06, 0.14, 0.86, 0.94, 1], [0, 0.5, 1, 1, 0.5, 0])
     opacity = np.interp(t, ROWS, OPACITY)[:, None] * across[None]
     texture = np.dstack([np.clip(colour, 0, 255), opacity * 255]).astype(np.uint8)
     layer = Layer(

@@ -117,9 +117,15 @@ def mouth_layers(
     crown = CROWN_HEIGHT * width
     half = ARCH_WIDTH * width / 2
     # Upper incisors end a little below the closed lips' seam, lower ones just behind them.
-    upper = arch("teeth_upper", half, y - 0.030 * width + crown, y - 0.030 * width, 0.05 * width)
+    upper = arch("teeth_upper", half, y - 0.045 * width + crown, y - 0.045 * width, 0.05 * width)
+    smile_arc = (upper.uv[:, 0] * 2 - 1) ** 2
+    upper.positions[:, 1] += (0.035 * width * smile_arc).astype(np.float32)
     lower = arch(
-        "teeth_lower", half * 0.86, y - 0.0 * width, y - 0.0 * width - crown * 0.92, 0.09 * width
+        "teeth_lower",
+        half * 0.86,
+        y - 0.015 * width,
+        y - 0.015 * width - crown * 0.92,
+        0.09 * width,
     )
     follows_jaw(lower)
 

@@ -21,7 +21,8 @@ def fill(image: NDArray[np.floating], known: Mask) -> NDArray[np.float32]:
     weight = known.astype(np.float32)
     levels = [(colour, weight)]
     while min(weight.shape) > 2:
-        colour, weight = cv2.pyrDown(colour), cv2.pyrDown(weight)
+        colour = np.asarray(cv2.pyrDown(colour), np.float32)
+        weight = np.asarray(cv2.pyrDown(weight), np.float32)
         levels.append((colour, weight))
     out = levels[-1][0] / np.maximum(levels[-1][1], 1e-6)[..., None]
     for colour, weight in reversed(levels[:-1]):
@@ -34,19 +35,36 @@ def fill(image: NDArray[np.floating], known: Mask) -> NDArray[np.float32]:
 
 def clean_backdrop(image: Image, matte: Mask) -> Image:
     """The backdrop without the person: what is hidden is filled in, with the backdrop's grain."""
-    h, w = matte.shape
+    h = matte.shape[0]
     person = cv2.dilate((matte > 0.01).astype(np.uint8), np.ones((h // 60, h // 60), np.uint8))
-    known = (1 - person).astype(np.float32)
+    known: Mask = (1 - np.asarray(person)).astype(np.float32)
     if known.mean() < 0.02:
         raise ValueError("the matte leaves no backdrop to see; use a portrait with some space")
     smooth = fill(image.astype(np.float32), known)
-    smooth = cv2.GaussianBlur(smooth, (0, 0), h / 60)
+    smooth = np.asarray(cv2.GaussianBlur(smooth, (0, 0), h / 60), np.float32)
     grain = image.astype(np.float32) - cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2)
     spread = float(np.std(grain[known > 0.5])) if (known > 0.5).any() else 0.0
     noise = np.random.default_rng(0).normal(0, min(spread, 3.0), image.shape)
     seen = cv2.GaussianBlur(known, (0, 0), h / 100)[..., None] * known[..., None]
     out = image.astype(np.float32) * seen + (smooth + noise) * (1 - seen)
     return np.asarray(np.clip(out, 0, 255), np.uint8)
+
+
+def close_holes(image: Image, matte: Mask, backdrop: Image) -> Mask:
+    """The matte with its holes closed where something other than the backdrop shows in them.
+
+    Mattes lose earrings, glasses and the like. A hole is a part of the background that does not
+    reach the picture's border.
+    """
+    outside = (matte < 0.9).astype(np.uint8)
+    count, label = cv2.connectedComponents(outside, connectivity=4)
+    rim = np.zeros(count, bool)
+    for edge in (label[0], label[-1], label[:, 0], label[:, -1]):
+        rim[np.unique(edge)] = True
+    hole = ~rim[label] & (outside > 0)
+    far = np.abs(image.astype(np.float32) - backdrop).max(2)
+    seen = np.clip((far - 12) / 24, 0, 1)
+    return np.asarray(np.where(hole, np.maximum(matte, seen), matte), np.float32)
 
 
 def cut_out(image: Image, matte: Mask, backdrop: Image) -> Image:

@@ -14,7 +14,7 @@ from visavis.replicas.eyes import EYE_RADIUS, eye_layers, grid_layer
 from visavis.replicas.gltf import write_glb
 from visavis.replicas.lids import lid_layer
 from visavis.replicas.mouth import JAW_MORPHS, mouth_layers
-from visavis.replicas.plates import clean_backdrop, cut_out
+from visavis.replicas.plates import clean_backdrop, close_holes, cut_out
 from visavis.replicas.rig import Camera, Floats, Layer, Rig
 
 Image = NDArray[np.uint8]
@@ -81,7 +81,9 @@ def _check(image: Image, points: Array, matte: NDArray[np.floating]) -> None:
     width = np.linalg.norm(points[61, :2] - points[291, :2])
     gap = np.linalg.norm(points[13, :2] - points[14, :2]) / width
     if gap > MAX_GAP:
-        raise ValueError(f"the mouth is open (gap {gap:.2f} of its width): use a closed-mouth photo")
+        raise ValueError(
+            f"the mouth is open (gap {gap:.2f} of its width): use a closed-mouth photo"
+        )
     turn = (points[1, 0] - (points[234, 0] + points[454, 0]) / 2) / np.linalg.norm(
         points[33, :2] - points[263, :2]
     )
@@ -115,7 +117,8 @@ def build_portrait(
     control = build_control_mesh(image, points[:468], face_triangles())
     pupils = points[[topo.RIGHT_IRIS[0], topo.LEFT_IRIS[0]], :2]
     middle = pupils.mean(0)
-    camera = Camera(w, h, (float(middle[0]), float(middle[1])), float(np.hypot(*np.diff(pupils, axis=0)[0])))
+    apart = float(np.linalg.norm(pupils[1] - pupils[0]))
+    camera = Camera(w, h, (float(middle[0]), float(middle[1])), apart)
 
     pixels = control.refine @ control.points
     depth_zero = float(points[list(topo.RIGHT_EYE["upper"] + topo.LEFT_EYE["upper"]), 2].mean())
@@ -137,9 +140,11 @@ def build_portrait(
     light = _light(image, points)
     files: dict[str, bytes] = {}
     textures: dict[str, Image] = {}
-    plate = clean_backdrop(image, np.asarray(matte, np.float32)) if backdrop is None else backdrop
+    person = np.asarray(matte, np.float32)
+    plate = clean_backdrop(image, person) if backdrop is None else backdrop
+    person = close_holes(image, person, plate)
     textures["textures/backdrop.webp"] = plate
-    textures["textures/person.webp"] = cut_out(image, np.asarray(matte, np.float32), plate)
+    textures["textures/person.webp"] = cut_out(image, person, plate)
     corners = camera.to_rig(np.array([[-0.5, -0.5], [w - 0.5, h - 0.5]]))
     layers["background"] = grid_layer(
         "background",

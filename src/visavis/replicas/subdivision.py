@@ -8,6 +8,7 @@ displacement: the refined rest mesh is then exactly at rest when the control mes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Refinement:
     Attributes:
         matrix: Sparse ``(m, n)``; refined values = matrix @ control values. The first ``n``
             refined vertices belong to the control vertices.
-        triangles: int32 ``(4 k, 3)``; the four children of triangle ``i`` are rows ``4 i .. 4 i+3``.
+        triangles: int32 ``(4 k, 3)``; triangle ``i`` became rows ``4 i`` to ``4 i + 3``.
         midpoints: The vertex each control edge has become.
     """
 
@@ -38,7 +39,7 @@ class Refinement:
     def refine_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
         """The polyline of control vertices ``row`` with the new vertices in between."""
         out = [row[0]]
-        for a, b in zip(row, row[1:], strict=False):
+        for a, b in pairwise(row):
             out += [self.midpoints[_edge(a, b)], b]
         return tuple(out)
 
