@@ -217,7 +217,7 @@ def load_donors(recipe: dict[str, Any], files: dict[str, Path]) -> tuple[list[Do
     for key, weight in recipe["face"].items():
         donors.append(load(key, weight / total * (1 - share), False))
         donors.append(load(key, weight / total * share, True))
-    return donors, load(recipe["body"]["donor"], 0.0, False)
+    return donors, load(recipe["body"]["donor"], 0.0, recipe["body"]["mirror"])
 
 
 # -- the face ------------------------------------------------------------------------------
@@ -245,7 +245,8 @@ def lead_area(where: str, points: Array, shape: tuple[int, int]) -> Array:
         "nose": ((98, 327, 2, 94, 240, 460, 75, 305, 64, 294, 4),),
     }
     if where == "skin":
-        return np.ones(shape, np.float32)
+        # Not near the outline: earrings and hair of the donor would come along.
+        return blur(grow(filled(points, topo.FACE_OVAL, shape), -32), 12)
     mask = np.maximum.reduce([filled(points, g, shape) for g in groups[where]])
     return blur(grow(mask, 14), 5)
 
@@ -352,6 +353,11 @@ def known_background_matte(bgr: Array, coarse: Array) -> tuple[Array, Array]:
     alpha = alpha * smoothstep(difference, float(noise), float(noise) * 3)
     # Hair as dark as the backdrop would leave holes: deep inside, and in small gaps, it is closed.
     smooth = blur(coarse, 5)
+    # Dark strands of fair hair are not on the way to the mean colour, but far from the backdrop.
+    distinct = smoothstep(blur(difference, 0.6), float(noise) * 2, 55) * smoothstep(
+        smooth, 0.15, 0.5
+    )
+    alpha = np.maximum(alpha, distinct)
     alpha = np.maximum(np.clip(alpha, 0, 1), smoothstep(smooth, 0.8, 0.99))
     alpha = np.where(inside > 0.5, 1, alpha).astype(np.float32)
     closed = grow(grow(blur(alpha, 0.7), 3), -3)
@@ -633,7 +639,10 @@ def compose(recipe: dict[str, Any], files: dict[str, Path]) -> tuple[Array, Arra
     below = (np.arange(HEIGHT) > target[164, 1]).astype(np.float32)[:, None]
     bare = np.maximum(mask, filled(target, topo.FACE_OVAL, (HEIGHT, WIDTH)) * below)
     for outline in recipe["body"]["skin"]:
-        polygon = move(pose, np.array(outline, np.float64))
+        corners = np.array(outline, np.float64)
+        if body.mirrored:
+            corners[:, 0] = body.image.shape[1] - 1 - corners[:, 0]
+        polygon = move(pose, corners)
         drawn = np.zeros_like(skin)
         cv2.fillPoly(drawn, [np.round(polygon * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
         skin = np.maximum(skin, grow(drawn, 18))
