@@ -12,7 +12,7 @@ Points = NDArray[np.floating]
 
 #: Pitch of the forehead-to-chin line of people who look into the camera: median over 500 official
 #: portraits, radians.
-_NEUTRAL_PITCH = -0.106
+_NEUTRAL_PITCH = 0.106
 
 
 def _check(points: Points) -> Points:
@@ -71,5 +71,5 @@ def head_pose(points: Points) -> Float:
     down = p[152] - p[10]
     roll = np.arctan2(across[1], across[0])
     yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
-    pitch = np.arctan2(-down[2], np.hypot(down[0], down[1]))
+    pitch = np.arctan2(down[2], np.hypot(down[0], down[1]))
     return np.array([pitch - _NEUTRAL_PITCH, yaw, roll], np.float32)
