@@ -44,6 +44,7 @@ class Bench:
         advance: Lets this many seconds of audio pass.
         capacity: Most states the renderer lets wait, None if it need not be bounded.
         live: Whether frames come without anything pushed.
+        fps: Frames per second of audio.
     """
 
     renderer: Renderer
@@ -51,6 +52,7 @@ class Bench:
     advance: Callable[[float], Awaitable[None]]
     capacity: int | None = None
     live: bool = True
+    fps: float = 25.0
     out: list[Any] = field(default_factory=list)
     reds: list[tuple[float, int]] = field(default_factory=list)
 
@@ -115,18 +117,18 @@ class RendererConformance:
             bench.renderer.push(state, segment="a")
         await self.run(bench, 0.6)
         times = np.array([f.t for f in bench.frames])
-        assert len(times) >= 8
+        assert len(times) >= 4
         steps = np.diff(times)
         assert (steps > 0).all()
-        period = steps.min()
-        np.testing.assert_allclose(steps / period, np.round(steps / period), atol=1e-6)
+        # multiples of the frame's duration: late frames are left out, not shifted
+        np.testing.assert_allclose(steps * bench.fps, np.round(steps * bench.fps), atol=1e-6)
 
     async def test_states_are_drawn_at_their_time(self, bench: Bench) -> None:
         for i in range(60):
             bench.renderer.push(face(i / 60, jawOpen=i / 60), segment="a")
         await self.run(bench, 0.9)
         drawn = [(t, red) for t, red in bench.reds if t < 0.9]
-        assert len(drawn) >= 8
+        assert len(drawn) >= 4
         for t, red in drawn:
             assert abs(red / 255 - t) < 0.01
 
@@ -170,7 +172,7 @@ class RendererConformance:
         if not bench.live:
             return
         await self.run(bench, 0.5)
-        assert len(bench.frames) >= 8
+        assert len(bench.frames) >= 4
         assert {red for _, red in bench.reds} == {0}
 
     async def test_the_face_relaxes_when_states_stop(self, bench: Bench) -> None:

@@ -106,4 +106,5 @@ class LiveRenderer:
     async def aclose(self) -> None:
         """Stop iterating and end the painting thread."""
         self._closed = True
-        await asyncio.to_thread(self._worker.shutdown, True, cancel_futures=True)
+        # a picture being painted is finished, or its awaiter would be cancelled
+        await asyncio.to_thread(self._worker.shutdown, True)
