@@ -209,3 +209,29 @@ def test_inventory_moves_the_lips_naturally() -> None:
     motion = plan_speech(utterance(phones))
     opening = gap(sampled(motion, 0.2, motion.duration - 0.2, 60))
     assert 0.08 < opening.mean() < 0.25 and np.percentile(opening, 98) < 0.55
+
+
+def test_silence_must_be_heard() -> None:
+    """Voices give the space between words time in which the sound goes on: no closing there."""
+    spoken = utterance([("ɑ", 0.2), ("", 0.12), ("ɑ", 0.2)])
+    filled = spoken.audio.copy()
+    quiet = filled == 0
+    filled[quiet] = np.resize(spoken.audio[~quiet], quiet.sum())
+    pause = spoken.phones[1]
+
+    def narrowest(audio: np.ndarray) -> float:
+        motion = plan_speech(SpokenAudio(audio, spoken.sample_rate, spoken.phones))
+        return float(gap(sampled(motion, pause.start, pause.end)).min())
+
+    assert narrowest(spoken.audio) < CLOSED < 0.15 < narrowest(filled)
+
+
+def test_sounds_do_not_reach_into_pauses() -> None:
+    """Some voices count the pause at a comma to the sound before it."""
+    spoken = utterance([("t", 0.08), ("ɑ", 0.2), ("", 0.4), ("t", 0.08), ("ɑ", 0.2)])
+    t, a, pause, *rest = spoken.phones
+    stretched = (t, Phone("ɑ", a.start, pause.end), *rest)
+    motion = plan_speech(SpokenAudio(spoken.audio, spoken.sample_rate, stretched))
+    inner = gap(sampled(motion, pause.start + 0.1, pause.end - 0.1))
+    assert (inner < CLOSED).all()
+    assert gap(motion.evaluate((a.start + a.end) / 2))[0] > 0.25

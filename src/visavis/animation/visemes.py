@@ -96,16 +96,19 @@ def _segments(
     sounds: list[_Sound] = []
     silences: list[tuple[float, float]] = []
     quiet_since, quiet = -10.0, _quiet(spoken)
+    pauses = [(a, b) for a, b in _runs(quiet, 0.0) if b - a >= _PAUSE] if spoken.audio.any() else []
     shapes = [table.sounds(p.ipa) for p in spoken.phones]
     for phone, shape, force in zip(
         spoken.phones, shapes, _efforts(spoken, shapes, table), strict=True
     ):
-        if shape is None:
+        heard = _heard(phone, pauses)
+        if shape is None or heard is None:
             continue
-        silences += _silence(quiet_since, phone.start, quiet, table)
-        quiet_since = max(quiet_since, phone.end)
+        start, end = heard
+        silences += _silence(quiet_since, start, quiet, table)
+        quiet_since = max(quiet_since, end)
         edges = np.concatenate([[0.0], np.cumsum(shares(shape, phone.ipa))])
-        edges = phone.start + edges * (phone.end - phone.start)
+        edges = start + edges * (end - start)
         for viseme, a, b in zip(shape, edges[:-1], edges[1:], strict=True):
             sounds.append(_Sound(viseme, float(a), float(b), force if viseme.vowel else 1.0))
     silences.append((quiet_since, max(quiet_since, spoken.duration) + 10.0))
@@ -114,6 +117,8 @@ def _segments(
 
 #: Frames in which silence is looked for (s), and how far it lies below the loud parts (dB).
 _FRAME, _BELOW = 0.01, 30.0
+#: Silence longer than any stop's closure: no sound reaches into it, whatever its times say.
+_PAUSE = 0.15
 
 
 def _quiet(spoken: SpokenAudio) -> NDArray[np.bool_]:
@@ -123,6 +128,24 @@ def _quiet(spoken: SpokenAudio) -> NDArray[np.bool_]:
     level = 10 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-3)
     loud = float(np.percentile(level, 95)) if len(level) else 0.0
     return np.asarray((level < loud - _BELOW) | (loud < 0.0))
+
+
+def _runs(quiet: NDArray[np.bool_], start: float) -> list[tuple[float, float]]:
+    """Stretches of quiet frames, the first of which begins at `start`, in seconds."""
+    steps = np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]]))
+    edges = zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)
+    return [(start + int(i) * _FRAME, start + int(j) * _FRAME) for i, j in edges]
+
+
+def _heard(phone: Phone, pauses: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """The part of a phone outside pauses, which many voices count to the sound before them."""
+    start, end = phone.start, phone.end
+    for a, b in pauses:
+        if start < b and end > a:
+            if start >= a and end <= b:
+                return None
+            start, end = (start, min(end, a)) if start < a else (max(start, b), end)
+    return start, end
 
 
 def _silence(
@@ -138,12 +161,10 @@ def _silence(
         return []
     first, last = max(int(np.ceil(start / _FRAME)), 0), max(int(end / _FRAME), 0)
     inside = np.concatenate([[start <= 0], quiet[first:last], [last >= len(quiet)]])
-    steps = np.diff(np.concatenate([[0], inside.astype(np.int8), [0]]))
     found = []
-    for i, j in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
-        a = start if i == 0 else max((first + int(i) - 1) * _FRAME, start)
-        b = end if j == len(inside) else min((first + int(j) - 1) * _FRAME, end)
-        # a run that fills its gap but for the frames' edges is the whole gap
+    for a, b in _runs(inside, (first - 1) * _FRAME):
+        # a run that fills the gap but for the frames' edges is the whole gap
+        a, b = max(a, start), min(b, end)
         a, b = (start if a - start < 2 * _FRAME else a), (end if end - b < 2 * _FRAME else b)
         if b - a >= shortest:
             found.append((a, b))
