@@ -321,7 +321,7 @@ def draw_triangles(
     0 replace colour, alpha becomes ``value`` (0..1, interpolated);
     1 blend by texture alpha times ``value`` where the patch is opaque;
     2 add light times ``value`` where the patch is opaque;
-    3 like 1, but on every pixel; the patch becomes at least that opaque.
+    3 like 1, but over every pixel, opaque or not.
     """
     height = patch.shape[0]
     width = patch.shape[1]
@@ -413,12 +413,18 @@ def draw_triangles(
                     continue
                 ta = colour >> np.uint64(56)
                 ia = np.uint64(alpha * np.float32(ta + (ta >> np.uint64(7))) + np.float32(0.5))
+                if mode == 3:
+                    # where the patch is not opaque its colour counts for less
+                    over = np.uint64(patch[y, x, 3])
+                    sum_ = ia * np.uint64(255) + over * (np.uint64(256) - ia)
+                    if sum_ == 0:
+                        continue
+                    ia = (ia * np.uint64(255 * 256)) // sum_
+                    patch[y, x, 3] = np.uint8(sum_ >> np.uint64(8))
                 rest = np.uint64(256) - ia
                 patch[y, x, 0] = np.uint8((r * ia + patch[y, x, 0] * rest) >> np.uint64(8))
                 patch[y, x, 1] = np.uint8((g * ia + patch[y, x, 1] * rest) >> np.uint64(8))
                 patch[y, x, 2] = np.uint8((bl * ia + patch[y, x, 2] * rest) >> np.uint64(8))
-                if mode == 3:
-                    patch[y, x, 3] = max(patch[y, x, 3], np.uint8(min(byte, ia)))
 
 
 @njit(**_OPTIONS)

@@ -176,6 +176,9 @@ class _Patch:
         self.edges = edges
         self.parts = parts
         self.cover = cover
+        # how far the covers reach above the skin drawn here
+        top = float(xy[self.vertices, 1].max())
+        self.above = max([0.0, *(float(c.rest[:, 1].max()) - top + 0.02 for c in cover)])
         self.ss = ss
         self.ones = np.ones(len(xy), np.float32)
         self.buffer = np.zeros((8, 8, 4), np.uint8)
@@ -438,6 +441,7 @@ class PortraitPainter:
         around = skin.p[patch.vertices, :2]
         width, height = self._size
         x0, y0 = np.floor(around.min(0)).astype(int) - 1
+        y0 -= int(patch.above * self._scale)
         x1, y1 = np.ceil(around.max(0)).astype(int) + 2
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
         if x1 - x0 < 4 or y1 - y0 < 4:

@@ -76,17 +76,67 @@ def close_lips(image: NDArray[np.uint8], points: Array) -> Array:
     return p
 
 
+def fit_lids(image: NDArray[np.uint8], points: Array, irises: Array) -> Array:
+    """Put the edges of the lids where the picture has them.
+
+    The lower lid is found under the iris, where dark turns to skin; the upper one beside the iris,
+    where lashes turn to white. Between and beyond, the correction is interpolated, to nothing in
+    the corners of the eye.
+
+    Args:
+        image: uint8 RGB.
+        points: ``(468, 3)`` pixels.
+        irises: ``(2, 3)`` centre x, y and radius of the person's right and left iris.
+    """
+    p = points.copy()
+    for eye, (cx, _, radius) in zip((topo.RIGHT_EYE, topo.LEFT_EYE), irises, strict=True):
+        gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), radius / 14)
+        reach = np.arange(-0.35 * radius, 0.40 * radius, 0.25)
+        for row, is_lower in ((eye["lower"], True), (eye["upper"], False)):
+            edge = p[list(row)]
+            order = np.argsort(edge[:, 0])
+            xs = np.linspace(edge[order[0], 0], edge[order[-1], 0], 41)[4:-4]
+            ys = np.interp(xs, edge[order, 0], edge[order, 1])
+            sample_x = np.repeat(xs[:, None], len(reach), 1).astype(np.float32)
+            sample_y = (ys[:, None] + reach[None]).astype(np.float32)
+            column = cv2.remap(gray, sample_x, sample_y, cv2.INTER_LINEAR).astype(float)
+            slope = np.gradient(column, axis=1) * np.exp(-((reach / (0.3 * radius)) ** 2))
+            beside = np.abs(xs - cx) / radius
+            use = beside < 0.75 if is_lower else (beside > 1.15) & (beside < 1.9)
+            use &= slope.max(1) > 0.6
+            if use.sum() < 4:
+                continue
+            offset = reach[slope.argmax(1)]
+            ends = (edge[order[0], 0], edge[order[-1], 0])
+            side = [(use & (xs < cx)), (use & (xs >= cx))]
+            known_x, known = [ends[0]], [0.0]
+            for part in [use] if is_lower else side:
+                if part.sum() >= 3:
+                    known_x.append(float(np.median(xs[part])))
+                    known.append(float(np.median(offset[part])))
+            known_x.append(ends[1])
+            known.append(0.0)
+            move = np.interp(edge[:, 0], known_x, known)
+            t = (edge[:, 0] - ends[0]) / (ends[1] - ends[0])
+            p[list(row), 1] += move * np.clip(6 * np.minimum(t, 1 - t), 0, 1)
+    return p
+
+
 def build_control_mesh(
-    image: NDArray[np.uint8], points: Array, face_triangles: NDArray[np.integer]
+    image: NDArray[np.uint8],
+    points: Array,
+    irises: Array,
+    face_triangles: NDArray[np.integer],
 ) -> ControlMesh:
     """Control mesh over a closed-mouth portrait.
 
     Args:
         image: uint8 RGB.
         points: ``(468, 3)`` pixels.
+        irises: As for :func:`fit_lids`.
         face_triangles: ``(852, 3)`` over the 468 points.
     """
-    p = close_lips(image, points)
+    p = fit_lids(image, close_lips(image, points), irises)
     height = float(np.linalg.norm(p[topo.FOREHEAD_TOP, :2] - p[topo.CHIN, :2]))
     oval = p[list(topo.FACE_OVAL)]
     centre = np.array(

@@ -32,6 +32,10 @@ GAIN = {
 }
 
 
+#: Part of a blink that the upper lid makes; a lid goes with the iris it rests on.
+LID_SHARE = {"eyeBlink": 1.0, "eyeLookDown": 0.42, "eyeLookUp": -0.16}
+
+
 @cache
 def _basis() -> dict[str, NDArray[np.generic]]:
     source = resources.files("visavis.replicas") / "data" / "arkit_basis.npz"
@@ -206,11 +210,17 @@ def expression_basis(control: ControlMesh) -> dict[str, Array]:
         full[:, 468 + 36 * ring : 468 + 36 * (ring + 1)] = d[:, list(topo.FACE_OVAL)] * share
 
     out: dict[str, Array] = {}
+    blink = {
+        "Right": _blink(control, points, topo.RIGHT_EYE),
+        "Left": _blink(control, points, topo.LEFT_EYE),
+    }
     for name in ARKIT_NAMES:
-        if name == "eyeBlinkRight":
-            out[name] = _blink(control, points, topo.RIGHT_EYE)
-        elif name == "eyeBlinkLeft":
-            out[name] = _blink(control, points, topo.LEFT_EYE)
+        side = name.removeprefix("eyeBlink").removeprefix("eyeLookDown").removeprefix("eyeLookUp")
+        if side in blink:
+            lids = np.asarray(control.refine @ full[ARKIT_INDEX[name]])
+            out[name] = LID_SHARE[name[: -len(side)]] * blink[side] + (
+                0.0 if name.startswith("eyeBlink") else 0.5 * lids
+            )
         elif np.abs(full[ARKIT_INDEX[name]]).max() > 0.05:
             out[name] = np.asarray(control.refine @ full[ARKIT_INDEX[name]])
     return out

@@ -93,15 +93,16 @@ def lid_layer(
     wide = [cv2.resize(c[None], (w, 1), interpolation=cv2.INTER_LINEAR) for c in (below, above)]
     colour = wide[0] * (1 - mix) + wide[1] * mix
     # a lid is a sphere: lighter along its middle, darker into the crease and at the lashes
-    round_ = 0.90 + 0.08 * np.exp(-(((t - 0.5) / 0.33) ** 2)) - 0.05 * np.exp(-((t / 0.15) ** 2))
+    round_ = 0.95 + 0.06 * np.exp(-(((t - 0.5) / 0.33) ** 2)) - 0.05 * np.exp(-((t / 0.15) ** 2))
     colour = colour * round_[:, None, None]
     noise = np.random.default_rng(1).normal(0, 1.0, (h, w, 1))
     fine = image.astype(np.float32) - soft
     cheek = p[50 if side == "right" else 280].astype(int)
     patch = fine[cheek[1] - 12 : cheek[1] + 12, cheek[0] - 12 : cheek[0] + 12]
     colour = colour + cv2.GaussianBlur(noise, (0, 0), 0.7)[..., None] * float(patch.std()) * 1.5
+    fade = np.clip((t[-1] - t) / 0.25, 0, 1)[:, None]
     across = np.interp(np.linspace(0, 1, w), [0, 0.06, 0.14, 0.86, 0.94, 1], [0, 0.5, 1, 1, 0.5, 0])
-    opacity = np.interp(t, ROWS, OPACITY)[:, None] * across[None]
+    opacity = np.interp(t, ROWS, OPACITY)[:, None] * across[None] * fade
     texture = np.dstack([np.clip(colour, 0, 255), opacity * 255]).astype(np.uint8)
     layer = Layer(
         name,

@@ -10,7 +10,7 @@ from visavis.replicas import topology as topo
 from visavis.replicas.bundle import RIG, Replica, ReplicaManifest
 from visavis.replicas.control import ControlMesh, build_control_mesh
 from visavis.replicas.expressions import expression_basis, face_triangles
-from visavis.replicas.eyes import EYE_RADIUS, eye_layers, grid_layer
+from visavis.replicas.eyes import EYE_RADIUS, eye_layers, grid_layer, refine_iris
 from visavis.replicas.gltf import write_glb
 from visavis.replicas.lids import lid_layer
 from visavis.replicas.mouth import JAW_MORPHS, mouth_layers
@@ -60,6 +60,17 @@ def _light(image: Image, points: Array) -> Array:
     level = float(np.clip(0.5 * sclera.mean() / 165 + 0.5 * skin.mean() / 150, 0.45, 1.15))
     tint = sclera / sclera.mean()
     return np.asarray(level * (0.5 + 0.5 * tint / np.array([1.02, 1.0, 0.98])))
+
+
+def _iris(
+    image: Image, points: Array, eye: dict[str, tuple[int, ...]], ids: tuple[int, ...]
+) -> tuple[float, float, float]:
+    """Centre and radius of an iris, pixels."""
+    outline = points[list(eye["upper"] + eye["lower"][-2:0:-1]), :2]
+    centre = points[ids[0], :2]
+    radius = float(np.linalg.norm(points[list(ids[1:]), :2] - centre, axis=1).mean())
+    centre, radius = refine_iris(image, outline, centre, radius)
+    return float(centre[0]), float(centre[1]), radius
 
 
 def _encode(image: Image, suffix: str) -> bytes:
@@ -114,7 +125,13 @@ def build_portrait(
     points = np.asarray(landmarks, float)
     _check(image, points, matte)
     h, w = image.shape[:2]
-    control = build_control_mesh(image, points[:468], face_triangles())
+    irises = np.array(
+        [
+            _iris(image, points, topo.RIGHT_EYE, topo.RIGHT_IRIS),
+            _iris(image, points, topo.LEFT_EYE, topo.LEFT_IRIS),
+        ]
+    )
+    control = build_control_mesh(image, points[:468], irises, face_triangles())
     pupils = points[[topo.RIGHT_IRIS[0], topo.LEFT_IRIS[0]], :2]
     middle = pupils.mean(0)
     apart = float(np.linalg.norm(pupils[1] - pupils[0]))
@@ -154,11 +171,16 @@ def build_portrait(
     )
     layers["background"].texture = "textures/backdrop.webp"
 
-    for side, iris in (("right", topo.RIGHT_IRIS), ("left", topo.LEFT_IRIS)):
+    for side, iris in zip(("right", "left"), irises.tolist(), strict=True):
         upper, lower = control.rows[f"eye_{side}_upper"], control.rows[f"eye_{side}_lower"]
         outline = pixels[np.r_[upper, lower[-2:0:-1]], :2]
         made, pictures = eye_layers(
-            image, outline, points[list(iris), :2], camera, float(positions[upper, 2].mean()), side
+            image,
+            outline,
+            (iris[0], iris[1], iris[2]),
+            camera,
+            float(positions[upper, 2].mean()),
+            side,
         )
         layers.update((layer.name, layer) for layer in made)
         textures.update(pictures)
