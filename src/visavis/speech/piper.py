@@ -12,6 +12,7 @@ import threading
 import time
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from visavis import models
 from visavis.media.spoken import Phone, SpokenAudio, Word
 from visavis.speech.errors import MissingExtraError, SpeechError, UnknownVoiceError
-from visavis.speech.g2p import ReadWord, read_aloud
+from visavis.speech.g2p import English, ReadWord, read_aloud
 from visavis.speech.shaping import SAMPLE_RATE, join, shape, silence
 from visavis.speech.synthesizer import Stop, check_speed
 
@@ -305,20 +306,25 @@ def _is_mark(symbol: str) -> bool:
 def words_of(words: list[ReadWord], spans: list[_Span]) -> list[Word]:
     """When each written word is said.
 
-    espeak puts a space between most spoken words but joins some small ones ("of the"), so the
-    groups it makes are matched to our spoken words in order, weighted by how long each is.
+    espeak puts a space between most spoken words but joins some small ones ("of the") and parts
+    others, so its groups are aligned with our spoken words by how many sounds each has.
     """
-    groups: list[tuple[float, float]] = []
+    groups: list[list[_Span]] = []
     inside: list[_Span] = []
     for span in [*spans, _Span(" ", 0.0, 0.0)]:
-        if span.symbol.isspace() or span.symbol in ("^", "$", "") or span.symbol in ",.!?;:":
-            if any(_is_sound(s.symbol) for s in inside):
-                groups.append((inside[0].start, inside[-1].end))
-            inside = []
-        else:
+        if _is_sound(span.symbol):
             inside.append(span)
-    pieces = [s for w in words for s in w.spoken]
-    times = _match([_length(p) for p in pieces], groups)
+        elif not span.symbol or span.symbol.isspace() or span.symbol in "^$,.!?;:":
+            if inside:
+                groups.append(inside)
+            inside = []
+    english = English.load()
+    lengths = []
+    for word in words:
+        for spoken in word.spoken:
+            said = english.pronounce_words([ReadWord(spoken, (spoken,), "")]).phonemes
+            lengths.append(max(1, sum(c.isalpha() and c not in "ˈˌ" for c in said)))
+    times = align(lengths, groups)
     out: list[Word] = []
     k = 0
     for word in words:
@@ -331,37 +337,51 @@ def words_of(words: list[ReadWord], spans: list[_Span]) -> list[Word]:
     return out
 
 
-def _length(spoken: str) -> float:
-    """About how long a word takes to say, in letters."""
-    return float(len(spoken)) + 1.0
+def align(lengths: list[int], groups: list[list[_Span]]) -> list[tuple[float, float]]:
+    """Times of items, given how many sounds each should have and groups of sounds, in order.
 
-
-def _match(lengths: list[float], groups: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Times for items of given lengths from groups that hold one or more items each, in order."""
-    if len(lengths) == len(groups):
-        return groups
+    Dynamic programming over one item in one to four groups, or up to four items in one group;
+    the cost is how much the numbers of sounds differ.
+    """
     if not groups:
         return [(0.0, 0.0)] * len(lengths)
-    # Lay items along the time that is spoken, pauses left out.
-    spoken = np.array([end - start for start, end in groups])
-    edges = np.concatenate([[0.0], np.cumsum(spoken)])
-    at = np.concatenate([[0.0], np.cumsum(lengths)]) / sum(lengths) * edges[-1]
-    # An edge between items close to an edge between groups is that edge.
-    for i in range(1, len(at) - 1):
-        nearest = edges[np.argmin(np.abs(edges - at[i]))]
-        if abs(nearest - at[i]) < 0.06:
-            at[i] = nearest
-    at = np.maximum.accumulate(at)
+    if len(lengths) == len(groups):
+        return [(g[0].start, g[-1].end) for g in groups]
+    sizes = [len(g) for g in groups]
+    moves = [(1, 1), *((i, 1) for i in (2, 3, 4)), *((1, j) for j in (2, 3, 4))]
+    best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
+    for i in range(len(lengths) + 1):
+        for j in range(len(groups) + 1):
+            for di, dj in moves:
+                before = best.get((i - di, j - dj))
+                if before is None:
+                    continue
+                gap = sum(lengths[i - di : i]) - sum(sizes[j - dj : j])
+                cost = before[0] + gap * gap + 0.5 * (di + dj - 2)
+                if (i, j) not in best or cost < best[i, j][0]:
+                    best[i, j] = (cost, (di, dj))
+    at = (len(lengths), len(groups))
+    if at not in best:  # nothing fits: share the sounds out in proportion
+        return _share(lengths, [s for g in groups for s in g])
+    out: list[tuple[float, float]] = []
+    while at != (0, 0):
+        di, dj = best[at][1]
+        sounds = [s for g in groups[at[1] - dj : at[1]] for s in g]
+        out[:0] = _share(lengths[at[0] - di : at[0]], sounds)
+        at = (at[0] - di, at[1] - dj)
+    return out
 
-    def clock(t: float, *, ending: bool) -> float:
-        k = int(np.searchsorted(edges, t, side="left" if ending else "right")) - 1
-        k = min(max(k, 0), len(groups) - 1)
-        return float(groups[k][0] + (t - edges[k]))
 
+def _share(lengths: list[int], sounds: list[_Span]) -> list[tuple[float, float]]:
+    """Divide sounds among items in proportion to their lengths; every item gets one if it can."""
+    edges = np.rint(np.cumsum([0, *lengths]) / sum(lengths) * len(sounds)).astype(int)
     out = []
-    last = 0.0
-    for i in range(len(lengths)):
-        start = max(last, clock(at[i], ending=False))
-        last = max(start, clock(at[i + 1], ending=True))
-        out.append((start, last))
+    for a, b in pairwise(edges):
+        first = min(int(a), len(sounds) - 1)
+        last = max(first, int(b) - 1)
+        out.append((sounds[first].start, sounds[last].end))
+    # Items that had to share one sound follow each other in it.
+    for i in range(1, len(out)):
+        if out[i][0] < out[i - 1][1]:
+            out[i] = (out[i - 1][1], max(out[i - 1][1], out[i][1]))
     return out

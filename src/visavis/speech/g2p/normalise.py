@@ -276,7 +276,8 @@ def _read_word(written: str, before: str, after: str) -> ReadWord | None:
             return ReadWord(written, (), "—")
         return None
     spoken = _say(core, _to_ascii(before), _to_ascii(after))
-    words = tuple(w.strip("-") for w in spoken.split() if w.strip(".'-"))
+    letters = re.sub(r"[^A-Za-z'\x00\s-]", "", spoken)
+    words = tuple(w.strip("-") for w in letters.split() if w.strip("'-"))
     if not words:
         return None
     return ReadWord(written, words, pause)

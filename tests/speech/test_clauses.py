@@ -1,0 +1,84 @@
+"""Cutting replies into pieces to speak."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visavis.speech.clauses import LONGEST, ClauseAggregator, Clauses
+
+
+def pieces(text: str, step: int = 1) -> list[str]:
+    clauses = Clauses()
+    out = [p for i in range(0, len(text), step) for p in clauses.push(text[i : i + step])]
+    rest = clauses.flush()
+    return [*out, rest] if rest else out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "You can take a shower, but keep it dry. Call us if it hurts, please.",
+            ["You can take a shower,", "but keep it dry.", "Call us if it hurts, please."],
+        ),
+        ("Sure! It is fine.", ["Sure!", "It is fine."]),
+        ("Yes, you can do that. Good.", ["Yes, you can do that.", "Good."]),
+        (
+            "If it is above 38.5 degrees, call Dr. Lee, e.g. today. Fine.",
+            ["If it is above 38.5 degrees,", "call Dr. Lee, e.g. today.", "Fine."],
+        ),
+        ("It costs 1,200 dollars, I think.", ["It costs 1,200 dollars,", "I think."]),
+        ("The U.S. team won. Great.", ["The U.S. team won.", "Great."]),
+        ("Here is a list:\n1. Rest\n2. Drink", ["Here is a list:", "1. Rest", "2. Drink"]),
+        (
+            "You should always take this medicine with some food and never with alcohol.",
+            ["You should always take this medicine with some food", "and never with alcohol."],
+        ),
+        ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
+    ],
+)
+def test_pieces(text: str, expected: list[str]) -> None:
+    assert pieces(text) == expected
+
+
+def test_a_piece_is_ready_before_the_sentence_is_complete() -> None:
+    clauses = Clauses()
+    assert clauses.push("You can take a shower, ") == ["You can take a shower,"]
+    assert clauses.push("but keep") == []
+    assert clauses.pending == " but keep" or clauses.pending == "but keep"
+
+
+def test_the_next_reply_starts_short_again() -> None:
+    clauses = Clauses()
+    clauses.push("One two three four, five. Six seven eight nine, ten ")
+    assert clauses.pending.strip() == "Six seven eight nine, ten"
+    clauses.flush()
+    assert clauses.push("One two three four, five") == ["One two three four,"]
+
+
+@given(st.text(alphabet="aB1 .,!?—-\n\"Dr;:éI'", max_size=600))
+@settings(max_examples=200, deadline=None)
+def test_nothing_is_lost_or_changed_and_feeding_does_not_matter(text: str) -> None:
+    whole = pieces(text, max(1, len(text)))
+    assert "".join("".join(whole).split()) == "".join(text.split())
+    assert all(p == p.strip() and p and len(p) <= LONGEST for p in whole)
+    assert pieces(text, 7) == whole == pieces(text, 1)
+
+
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_numbers_are_never_cut(a: int, b: int) -> None:
+    text = f"Take exactly {a}.{b} ml, then {a},{b:03} steps. Done."
+    assert any(f"{a}.{b} ml" in p for p in pieces(text))
+    assert any(f"{a},{b:03} steps" in p for p in pieces(text))
+
+
+async def test_as_a_pipecat_aggregator() -> None:
+    aggregator = ClauseAggregator()
+    found = [a.text async for a in aggregator.aggregate("You can take a shower, but keep it dry. ")]
+    assert found == ["You can take a shower,", "but keep it dry."]
+    assert [a async for a in aggregator.aggregate("And")] == []
+    assert aggregator.text.text == "And"
+    await aggregator.handle_interruption()
+    assert await aggregator.flush() is None
