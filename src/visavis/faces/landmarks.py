@@ -15,6 +15,10 @@ from visavis.faces.runtime import Float, OnnxNetwork
 
 _SIZE = 192  # network input in pixels
 _MARGIN = 1.5  # region of interest = face box times this
+#: The converted lip head answers this much too high, in crop pixels. Measured on 53 closed mouths:
+#: the dark line between the lips lies 1.16 px below the head's inner lips (quartiles 0.94 and 1.47)
+#: and 0.00 px below the unrefined mesh's (-0.31 and 0.70), which is right but less precise.
+_LIPS_TOO_HIGH = 1.16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def _assemble(out: dict[str, Float]) -> Float:
     )
     for name, indices in heads:
         points[list(indices), :2] = out[name].reshape(-1, 2)
+    points[list(topology.LIPS_REFINED), 1] += _LIPS_TOO_HIGH
     # The irises have no depth of their own: they lie in the plane of their lids.
     points[list(topology.RIGHT_IRIS), 2] = points[list(topology.RIGHT_EYE), 2].mean()
     points[list(topology.LEFT_IRIS), 2] = points[list(topology.LEFT_EYE), 2].mean()
