@@ -1,52 +1,57 @@
-import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { getPersona, type Persona } from './api';
-import { call, join } from './call/session';
+import type { Session } from './call/session';
+import { isLive } from './call/state';
 import { strings } from './strings';
-import { Ended, ProblemScreen } from './ui/ended';
+import { announcement } from './ui/announce';
+import { Ended } from './ui/ended';
 import { InCall } from './ui/in-call';
 import { PreJoin } from './ui/prejoin';
+import { ProblemScreen } from './ui/problem';
 import { ThemeButton } from './ui/theme';
 
 /** Milliseconds between attempts to reach a server that does not answer yet. */
 const RETRY = 2000;
 
-export function App(): JSX.Element {
-  const state = call.value;
-  const persona = usePersona();
+interface Props {
+  session: Session;
+  /** Known in advance only when looking at the screens without a server. */
+  persona?: Persona;
+}
 
-  useEffect(() => {
+export function App({ session, persona: given }: Props): JSX.Element {
+  const state = session.state.value;
+  const { persona, waiting } = usePersona(given ?? null);
+
+  useLayoutEffect(() => {
     document.body.dataset['callState'] = state.phase;
     document.title = persona ? `${persona.name} · ${strings.product}` : strings.product;
   }, [state.phase, persona]);
 
-  switch (state.phase) {
-    case 'connecting':
-    case 'connected':
-    case 'reconnecting':
-      return <InCall persona={persona} />;
-    case 'prejoin':
-      return (
+  return (
+    <>
+      {isLive(state) ? (
+        <InCall session={session} persona={persona} />
+      ) : (
         <Page>
-          <PreJoin persona={persona} />
+          {state.phase === 'ended' ? (
+            <Ended session={session} persona={persona} />
+          ) : state.phase === 'error' ? (
+            <ProblemScreen session={session} />
+          ) : (
+            <PreJoin session={session} persona={persona} waiting={waiting} />
+          )}
         </Page>
-      );
-    case 'ended':
-      return (
-        <Page>
-          <Ended state={state} persona={persona} />
-        </Page>
-      );
-    case 'error':
-      return (
-        <Page>
-          <ProblemScreen problem={state.problem ?? 'failed'} retry={() => void join()} />
-        </Page>
-      );
-  }
+      )}
+      <p class="sr-only" role="status">
+        {announcement.value}
+      </p>
+    </>
+  );
 }
 
-function Page({ children }: { children: JSX.Element }): JSX.Element {
+function Page({ children }: { children: ComponentChildren }): JSX.Element {
   return (
     <div class="page">
       <header class="brand">
@@ -60,19 +65,22 @@ function Page({ children }: { children: JSX.Element }): JSX.Element {
 }
 
 /** Who answers here; asks again until the server does. */
-function usePersona(): Persona | null {
-  const [persona, setPersona] = useState<Persona | null>(null);
+function usePersona(given: Persona | null): { persona: Persona | null; waiting: boolean } {
+  const [persona, setPersona] = useState(given);
+  const [waiting, setWaiting] = useState(false);
   useEffect(() => {
+    if (given) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = (): void => {
       getPersona()
         .then(setPersona)
         .catch(() => {
+          setWaiting(true);
           timer = setTimeout(ask, RETRY);
         });
     };
     ask();
     return () => clearTimeout(timer);
-  }, []);
-  return persona;
+  }, [given]);
+  return { persona, waiting };
 }

@@ -1,20 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { micProblem } from '../src/devices/local-media';
 import { levelOf } from '../src/devices/meter';
-import { duration } from '../src/strings';
+import { deviceProblem } from '../src/devices/problems';
+import { clock, duration } from '../src/strings';
 
-describe('a microphone that does not start', () => {
+describe('a device that does not start', () => {
   it.each([
     ['NotAllowedError', 'denied'],
+    ['SecurityError', 'denied'],
     ['NotFoundError', 'missing'],
+    ['OverconstrainedError', 'missing'],
     ['NotReadableError', 'busy'],
+    ['AbortError', 'busy'],
     ['TypeError', 'unknown'],
   ])('%s is %s', (name, problem) => {
-    expect(micProblem(new DOMException('', name), true)).toBe(problem);
+    expect(deviceProblem(new DOMException('', name), true)).toBe(problem);
   });
 
   it('is the address’s fault when it is not secure', () => {
-    expect(micProblem(new Error('x'), false)).toBe('insecure');
+    expect(deviceProblem(new DOMException('', 'NotAllowedError'), false)).toBe('insecure');
   });
 });
 
@@ -26,11 +29,13 @@ describe('the level bar', () => {
   });
 });
 
-describe('a duration', () => {
+describe('times', () => {
   it.each([
-    [5, '5 s'],
-    [125.4, '2 min 5 s'],
-  ])('%s is %s', (seconds, words) => {
-    expect(duration(seconds)).toBe(words);
+    [5, '5 s', '0:05'],
+    [125.4, '2 min 5 s', '2:05'],
+    [-1, '-1 s', '0:00'],
+  ])('%s', (seconds, words, digits) => {
+    if (seconds >= 0) expect(duration(seconds)).toBe(words);
+    expect(clock(seconds)).toBe(digits);
   });
 });

@@ -1,213 +1,168 @@
-/** The running call: Pipecat's client, wired to the state machine. */
+/** The call: the state machine and what it causes. */
 
-import { PipecatClient, type BotTTSTextData, type TranscriptData } from '@pipecat-ai/client-js';
-import { SmallWebRTCTransport } from '@pipecat-ai/small-webrtc-transport';
-import { signal } from '@preact/signals';
-import { getStatus } from '../api';
-import { LocalMedia } from '../devices/local-media';
-import { initial, judgeQuality, reduce, type CallEvent, type CallState, type Problem } from './state';
+import { signal, type ReadonlySignal } from '@preact/signals';
+import type { LocalMedia } from '../devices/local-media';
+import { strings } from '../strings';
+import { ConnectionError, type Connection, type Listener } from './connection';
+import { initial, isLive, reduce, type CallEvent, type CallState, type Problem } from './state';
 
-/** Milliseconds between the attempts to come back after a lost connection. */
-const RECONNECT_PAUSES = [500, 1500, 3000, 5000, 8000, 10000];
-const STATS_INTERVAL = 2000;
-/** Milliseconds a connection may take to stand. */
-const CONNECT_TIMEOUT = 20000;
+/** Milliseconds before each attempt to come back after a lost connection; half a minute in all. */
+export const RETRY_PAUSES: readonly number[] = [500, 1000, 2000, 4000, 8000, 14000];
+/** Milliseconds after which a reply that never came is no longer expected. */
+export const REPLY_PATIENCE = 15_000;
 
-interface ServerMessage {
-  type?: string;
-  total?: number;
-  text?: string;
-  reason?: 'drain' | 'hangup';
+/** The world outside. */
+export interface Surroundings {
+  /** Connect; rejects with a {@link ConnectionError}. */
+  open: (listener: Listener) => Promise<Connection>;
+  /** Why a conversation cannot begin now, if so. */
+  whyNot: () => Promise<Problem | null>;
+  /** Wait; may return early when the network comes back. */
+  pause: (milliseconds: number) => Promise<void>;
+  now: () => number;
 }
 
-export const call = signal<CallState>(initial);
-/** Picture and sound of the face, in one stream so that the browser keeps them in step. */
-export const faceStream = signal<MediaStream | null>(null);
-export const micOn = signal(true);
-export const media = new LocalMedia();
+export class Session {
+  private readonly current = signal<CallState>(initial);
+  private readonly shown = signal<MediaStream | null>(null);
+  private connection: Connection | null = null;
+  /** Counts conversations and reconnections, so that what belongs to an old one is ignored. */
+  private turn = 0;
+  private patience: ReturnType<typeof setTimeout> | undefined;
 
-let client: PipecatClient | null = null;
-let statsTimer: ReturnType<typeof setInterval> | null = null;
-let lostPackets = { lost: 0, received: 0 };
-
-const send = (event: CallEvent): void => {
-  call.value = reduce(call.value, event);
-};
-
-/** Start the conversation. */
-export async function join(): Promise<void> {
-  send({ type: 'join', at: Date.now() });
-  const problem = await cannotJoin();
-  if (problem) {
-    send({ type: 'problem', problem });
-    return;
+  constructor(
+    readonly media: LocalMedia,
+    private readonly outside: Surroundings,
+  ) {
+    media.onMicGone = (recovered) =>
+      this.dispatch({
+        type: 'notice',
+        text: recovered ? strings.call.micReplaced : strings.call.micGone,
+      });
   }
-  if (!(await connect())) {
-    await close();
-    send({ type: 'problem', problem: (await cannotJoin()) ?? 'failed' });
+
+  get state(): ReadonlySignal<CallState> {
+    return this.current;
   }
-}
 
-/** End it. */
-export async function hangUp(): Promise<void> {
-  send({ type: 'ended', reason: 'you', at: Date.now() });
-  await close();
-  media.stopAll();
-}
-
-/** Say something in writing. */
-export function sendText(text: string): void {
-  const trimmed = text.trim();
-  if (!trimmed || !client) return;
-  send({ type: 'user-text', text: trimmed, final: true, at: Date.now() });
-  void client.sendText(trimmed, { run_immediately: true, audio_response: true });
-}
-
-export function setMic(on: boolean): void {
-  micOn.value = on;
-  if (client) client.enableMic(on);
-  else media.enableMic(on);
-}
-
-/** Free the seat at once; for a tab that goes away. */
-export function leave(): void {
-  void client?.disconnect();
-}
-
-export function back(): void {
-  send({ type: 'back' });
-}
-
-/** Why a conversation cannot begin now, if so. */
-async function cannotJoin(): Promise<Problem | null> {
-  try {
-    const status = await getStatus();
-    if (!status.ready) return 'starting';
-    return status.sessions >= status.max_sessions ? 'full' : null;
-  } catch {
-    return 'gone';
+  /** Picture and sound of the face. */
+  get face(): ReadonlySignal<MediaStream | null> {
+    return this.shown;
   }
-}
 
-async function connect(): Promise<boolean> {
-  // The transport takes any object with a media manager's methods.
-  const transport = new SmallWebRTCTransport({ mediaManager: media as never });
-  const made = new PipecatClient({ transport, enableMic: micOn.value, enableCam: false, callbacks: callbacks() });
-  client = made;
-  media.onMicChanged = (track) => {
-    const sender = peer(transport)?.getSenders()[0];
-    if (sender) void sender.replaceTrack(track);
-  };
-  try {
-    const ready = made.connect({ webrtcRequestParams: { endpoint: new URL('/api/offer', location.href) } });
-    await Promise.race([ready, timeout(CONNECT_TIMEOUT)]);
-  } catch {
-    return false;
+  /** Start a conversation. */
+  async join(): Promise<void> {
+    if (isLive(this.current.value)) return;
+    this.dispatch({ type: 'join', at: this.outside.now() });
+    const turn = ++this.turn;
+    const problem = await this.connect(turn);
+    if (problem && turn === this.turn) this.dispatch({ type: 'problem', problem });
   }
-  if (client !== made) return false; // hung up meanwhile
-  made.enableMic(micOn.value);
-  send({ type: 'connected', at: Date.now() });
-  watchQuality(transport);
-  return true;
-}
 
-function callbacks(): object {
-  const stream = new MediaStream();
-  return {
-    onTrackStarted: (track: MediaStreamTrack, participant?: { local: boolean }) => {
-      if (participant?.local) return;
-      stream.getTracks().filter((t) => t.kind === track.kind).forEach((t) => stream.removeTrack(t));
-      stream.addTrack(track);
-      faceStream.value = stream;
-    },
-    onUserStartedSpeaking: () => send({ type: 'user-started' }),
-    onUserStoppedSpeaking: () => send({ type: 'user-stopped' }),
-    onUserTranscript: (t: TranscriptData) => send({ type: 'user-text', text: t.text, final: t.final, at: Date.now() }),
-    onBotStartedSpeaking: () => send({ type: 'face-started' }),
-    onBotStoppedSpeaking: () => send({ type: 'face-stopped' }),
-    onBotTtsText: (t: BotTTSTextData) => send({ type: 'face-words', text: t.text, at: Date.now() }),
-    onServerMessage: onServerMessage,
-    onBotDisconnected: () => void onLost(),
-    onDisconnected: () => void onLost(),
-  };
-}
-
-function onServerMessage(message: ServerMessage): void {
-  if (message.type === 'latency' && typeof message.total === 'number') {
-    send({ type: 'latency', seconds: message.total });
-  } else if (message.type === 'notice') {
-    send({ type: 'notice', text: message.text ?? null });
-  } else if (message.type === 'ended') {
-    send({ type: 'ended', reason: message.reason ?? 'hangup', at: Date.now() });
-    void close();
+  /** End it. */
+  async hangUp(): Promise<void> {
+    this.turn++;
+    this.dispatch({ type: 'ended', reason: 'you', at: this.outside.now() });
+    this.media.stopAll();
+    await this.close();
   }
-}
 
-/** The connection broke without a good-bye: come back if it can be done. */
-async function onLost(): Promise<void> {
-  if (call.value.phase !== 'connected') return;
-  send({ type: 'lost' });
-  await close();
-  for (const pause of RECONNECT_PAUSES) {
-    await new Promise((done) => setTimeout(done, pause));
-    if (!reconnecting()) return; // hung up meanwhile
-    if ((await cannotJoin()) === null && (await connect())) return;
-    await close();
+  /** Free the seat at once: the tab goes away. */
+  leave(): void {
+    void this.connection?.close();
   }
-  send({ type: 'ended', reason: 'lost', at: Date.now() });
-  media.stopAll();
-}
 
-/** Asked anew after every wait: the state goes on meanwhile. */
-const reconnecting = (): boolean => call.value.phase === 'reconnecting';
-
-async function close(): Promise<void> {
-  if (statsTimer) clearInterval(statsTimer);
-  statsTimer = null;
-  const old = client;
-  client = null;
-  faceStream.value = null;
-  try {
-    await old?.disconnect();
-  } catch {
-    // It was gone already.
+  /** Back to the lobby. */
+  back(): void {
+    this.dispatch({ type: 'back' });
   }
-  // Closing the peer connection stops the track it was sending; get a fresh one when needed.
-  if (media.micTrack?.readyState === 'ended' && reconnecting()) {
-    await media.startMic(media.chosen.mic).catch(() => undefined);
+
+  /** Say something in writing. */
+  sendText(text: string): void {
+    const trimmed = text.trim();
+    if (!trimmed || !this.connection) return;
+    this.dispatch({ type: 'user-typed', text: trimmed, at: this.outside.now() });
+    this.connection.sendText(trimmed);
   }
-}
 
-const timeout = (ms: number): Promise<never> =>
-  new Promise((_, reject) => setTimeout(() => reject(new Error('timeout')), ms));
+  /** Microphone on or off; starts the device when it never was. Rejects when that fails. */
+  async setMic(on: boolean): Promise<void> {
+    if (on && !this.media.mic.value) await this.media.startMic();
+    this.media.enableMic(on);
+    this.connection?.setMic(this.media.isMicEnabled);
+  }
 
-/** The transport keeps its peer connection to itself; statistics and track changes need it. */
-function peer(transport: SmallWebRTCTransport): RTCPeerConnection | null {
-  return (transport as unknown as { pc: RTCPeerConnection | null }).pc;
-}
-
-function watchQuality(transport: SmallWebRTCTransport): void {
-  lostPackets = { lost: 0, received: 0 };
-  statsTimer = setInterval(() => {
-    const pc = peer(transport);
-    if (pc) void measure(pc);
-  }, STATS_INTERVAL);
-}
-
-async function measure(pc: RTCPeerConnection): Promise<void> {
-  let rtt: number | null = null;
-  let lost = 0;
-  let received = 0;
-  (await pc.getStats()).forEach((s) => {
-    if (s.type === 'candidate-pair' && s.nominated && typeof s.currentRoundTripTime === 'number') {
-      rtt = s.currentRoundTripTime * 1000;
-    } else if (s.type === 'inbound-rtp') {
-      lost += s.packetsLost ?? 0;
-      received += s.packetsReceived ?? 0;
+  dispatch(event: CallEvent): void {
+    this.current.value = reduce(this.current.value, event);
+    clearTimeout(this.patience);
+    if (this.current.value.waitingSince !== null) {
+      this.patience = setTimeout(() => this.dispatch({ type: 'no-reply' }), REPLY_PATIENCE);
     }
-  });
-  const newLost = lost - lostPackets.lost;
-  const total = newLost + received - lostPackets.received;
-  lostPackets = { lost, received };
-  send({ type: 'quality', quality: judgeQuality(rtt, total > 0 ? newLost / total : null) });
+  }
+
+  /** Make a connection; what kept it from standing, if anything. */
+  private async connect(turn: number, remark?: string): Promise<Problem | null> {
+    const problem = await this.outside.whyNot();
+    if (problem || turn !== this.turn) return problem;
+    try {
+      const connection = await this.outside.open(this.listener(turn));
+      if (turn !== this.turn) {
+        await connection.close(); // hung up meanwhile
+        return null;
+      }
+      this.connection = connection;
+    } catch (e) {
+      return e instanceof ConnectionError ? e.problem : { kind: 'failed' };
+    }
+    const connected: CallEvent = { type: 'connected', at: this.outside.now() };
+    this.dispatch(remark === undefined ? connected : { ...connected, note: remark });
+    return null;
+  }
+
+  private listener(turn: number): Listener {
+    const ours = <A extends unknown[]>(act: (...args: A) => void) => {
+      return (...args: A): void => {
+        if (turn === this.turn) act(...args);
+      };
+    };
+    return {
+      event: ours((event) => this.dispatch(event)),
+      stream: ours((stream) => {
+        this.shown.value = stream;
+      }),
+      ended: ours((reason) => {
+        this.turn++;
+        this.dispatch({ type: 'ended', reason, at: this.outside.now() });
+        this.media.stopAll();
+        void this.close();
+      }),
+      lost: ours(() => void this.comeBack()),
+    };
+  }
+
+  /** The connection broke without a good-bye: come back if it can be done. */
+  private async comeBack(): Promise<void> {
+    if (this.current.value.phase !== 'connected') return; // it never stood; join() reports it
+    const turn = ++this.turn;
+    this.dispatch({ type: 'lost' });
+    await this.close();
+    for (const [i, pause] of RETRY_PAUSES.entries()) {
+      this.dispatch({ type: 'retry', attempt: i + 1, at: this.outside.now() + pause });
+      await this.outside.pause(pause);
+      if (turn !== this.turn) return; // hung up meanwhile
+      this.dispatch({ type: 'retry', attempt: i + 1, at: null });
+      const problem = await this.connect(turn, strings.call.reconnected);
+      if (turn !== this.turn || problem === null) return;
+      await this.close();
+    }
+    this.dispatch({ type: 'ended', reason: 'lost', at: this.outside.now() });
+    this.media.stopAll();
+  }
+
+  private async close(): Promise<void> {
+    const old = this.connection;
+    this.connection = null;
+    this.shown.value = null;
+    await old?.close();
+  }
 }

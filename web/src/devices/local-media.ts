@@ -1,5 +1,5 @@
 /**
- * The person's microphone and camera as a media manager for Pipecat's WebRTC transport.
+ * The person's microphone and camera, as a media manager for Pipecat's WebRTC transport.
  *
  * Pipecat's own manager is built on a hosted SDK that loads code from the network; this one is the
  * browser's `getUserMedia` and nothing more. The camera stays in the page: its track is shown as
@@ -7,87 +7,92 @@
  */
 
 import type { PipecatClientOptions, Tracks } from '@pipecat-ai/client-js';
+import { signal } from '@preact/signals';
 
-export type MicProblem = 'denied' | 'missing' | 'busy' | 'insecure' | 'unknown';
-
-/** What kept a device from starting, from the error the browser threw. */
-export function micProblem(error: unknown, secure: boolean = globalThis.isSecureContext): MicProblem {
-  if (!secure) return 'insecure';
-  const name = error instanceof Error || error instanceof DOMException ? error.name : '';
-  if (name === 'NotAllowedError' || name === 'SecurityError') return 'denied';
-  if (name === 'NotFoundError' || name === 'OverconstrainedError') return 'missing';
-  if (name === 'NotReadableError' || name === 'AbortError') return 'busy';
-  return 'unknown';
-}
-
-type Empty = Record<string, never>;
+type Nothing = Record<string, never>;
 
 export class LocalMedia {
-  /** Told when a different microphone track must be sent. */
-  onMicChanged: (track: MediaStreamTrack) => void = () => {};
+  /** The running microphone; null when there is none or it may not be used. */
+  readonly mic = signal<MediaStreamTrack | null>(null);
+  /** The running camera, for the self-view. */
+  readonly cam = signal<MediaStreamTrack | null>(null);
+  /** Whether the person lets the microphone be heard. */
+  readonly micOn = signal(true);
+  /** The chosen loudspeaker's id; empty for the system's default. */
+  readonly speakerId = signal('');
 
-  private mic: MediaStreamTrack | null = null;
-  private cam: MediaStreamTrack | null = null;
-  private micId: string | undefined;
-  private camId: string | undefined;
-  private speakerId = '';
-  private micOn = true;
+  /** During a call: send this track from now on. */
+  onSend: ((track: MediaStreamTrack) => void) | null = null;
+  /** The microphone went away; `recovered` when another one took its place. */
+  onMicGone: (recovered: boolean) => void = () => {};
+
+  /** The copy of the microphone track that is sent; the transport stops it with the connection. */
+  private sent: MediaStreamTrack | null = null;
 
   // -- what the page uses ----------------------------------------------------------------------
 
-  get micTrack(): MediaStreamTrack | null {
-    return this.mic;
-  }
-
-  get camTrack(): MediaStreamTrack | null {
-    return this.cam;
-  }
-
-  async startMic(deviceId?: string): Promise<MediaStreamTrack> {
-    if (!navigator.mediaDevices) throw new DOMException('', 'SecurityError');
-    const constraints: MediaTrackConstraints = {
+  /** Start the microphone; rejects with the browser's error. */
+  async startMic(deviceId?: string): Promise<void> {
+    const audio: MediaTrackConstraints = {
       echoCancellation: true,
       noiseSuppression: true,
       autoGainControl: true,
     };
-    if (deviceId) constraints.deviceId = { exact: deviceId };
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints });
-    const track = stream.getAudioTracks()[0];
-    if (!track) throw new DOMException('', 'NotFoundError');
-    this.mic?.stop();
-    this.mic = track;
-    this.micId = deviceId;
-    track.enabled = this.micOn;
-    this.onMicChanged(track);
-    return track;
+    const track = (await request({ audio: withDevice(audio, deviceId) })).getAudioTracks()[0];
+    if (!track) throw new DOMException('No sound came.', 'NotFoundError');
+    this.mic.value?.stop();
+    track.enabled = this.micOn.value;
+    track.onended = () => void this.replaceMic(track);
+    this.mic.value = track;
+    this.sent?.stop();
+    this.sent = null;
+    this.onSend?.(this.outgoing(track));
   }
 
-  async startCam(deviceId?: string): Promise<MediaStreamTrack> {
+  /** Start the camera; rejects with the browser's error. */
+  async startCam(deviceId?: string): Promise<void> {
     const video: MediaTrackConstraints = { width: { ideal: 640 }, height: { ideal: 360 } };
-    if (deviceId) video.deviceId = { exact: deviceId };
-    const stream = await navigator.mediaDevices.getUserMedia({ video });
-    const track = stream.getVideoTracks()[0];
-    if (!track) throw new DOMException('', 'NotFoundError');
-    this.cam?.stop();
-    this.cam = track;
-    this.camId = deviceId;
-    return track;
+    const track = (await request({ video: withDevice(video, deviceId) })).getVideoTracks()[0];
+    if (!track) throw new DOMException('No picture came.', 'NotFoundError');
+    this.cam.value?.stop();
+    track.onended = () => this.cam.value === track && this.stopCam();
+    this.cam.value = track;
   }
 
   stopCam(): void {
-    this.cam?.stop();
-    this.cam = null;
+    this.cam.value?.stop();
+    this.cam.value = null;
   }
 
+  /** Release both devices: the browser's recording light goes out. */
   stopAll(): void {
-    this.mic?.stop();
-    this.mic = null;
+    this.mic.value?.stop();
+    this.mic.value = null;
+    this.sent?.stop();
+    this.sent = null;
     this.stopCam();
   }
 
   async list(kind: MediaDeviceKind): Promise<MediaDeviceInfo[]> {
     if (!navigator.mediaDevices) return [];
-    return (await navigator.mediaDevices.enumerateDevices()).filter((d) => d.kind === kind && d.deviceId !== '');
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    return devices.filter((d) => d.kind === kind && d.deviceId !== '');
+  }
+
+  private async replaceMic(gone: MediaStreamTrack): Promise<void> {
+    if (this.mic.value !== gone) return;
+    this.mic.value = null;
+    const recovered = await this.startMic().then(
+      () => true,
+      () => false,
+    );
+    this.onMicGone(recovered);
+  }
+
+  private outgoing(track: MediaStreamTrack): MediaStreamTrack {
+    if (this.sent?.readyState !== 'live') this.sent = track.clone();
+    this.sent.enabled = this.micOn.value;
+    return this.sent;
   }
 
   // -- what Pipecat's transport asks of a media manager ------------------------------------------
@@ -97,7 +102,19 @@ export class LocalMedia {
   readonly isCamEnabled = false;
 
   get isMicEnabled(): boolean {
-    return this.micOn && this.mic !== null;
+    return this.micOn.value && this.mic.value !== null;
+  }
+
+  tracks(): Tracks {
+    return { local: this.mic.value ? { audio: this.outgoing(this.mic.value) } : {} };
+  }
+
+  enableMic(enable: boolean): void {
+    // The transport repeats what it was told; without a microphone there is nothing to remember.
+    if (!this.mic.value) return;
+    this.micOn.value = enable;
+    this.mic.value.enabled = enable;
+    if (this.sent) this.sent.enabled = enable;
   }
 
   setClientOptions(_options: PipecatClientOptions): void {}
@@ -107,48 +124,37 @@ export class LocalMedia {
   async disconnect(): Promise<void> {}
   async userStartedSpeaking(): Promise<void> {}
   bufferBotAudio(): void {}
-
-  tracks(): Tracks {
-    return { local: this.mic ? { audio: this.mic } : {} };
-  }
-
-  enableMic(enable: boolean): void {
-    this.micOn = enable;
-    if (this.mic) this.mic.enabled = enable;
-  }
-
   enableCam(): void {}
   enableScreenShare(): void {}
   getAllMics = (): Promise<MediaDeviceInfo[]> => this.list('audioinput');
   getAllCams = (): Promise<MediaDeviceInfo[]> => this.list('videoinput');
   getAllSpeakers = (): Promise<MediaDeviceInfo[]> => this.list('audiooutput');
-
-  async updateMic(id: string): Promise<void> {
-    await this.startMic(id);
-  }
-
-  updateCam(id: string): void {
-    this.camId = id;
-  }
+  updateMic = (id: string): Promise<void> => this.startMic(id);
+  updateCam(): void {}
 
   updateSpeaker(id: string): void {
-    this.speakerId = id;
+    this.speakerId.value = id;
   }
 
-  get selectedMic(): Empty {
+  get selectedMic(): Nothing {
     return {};
   }
 
-  get selectedCam(): Empty {
+  get selectedCam(): Nothing {
     return {};
   }
 
-  get selectedSpeaker(): Empty {
+  get selectedSpeaker(): Nothing {
     return {};
-  }
-
-  /** Ids chosen by the person; undefined or empty for the system's default. */
-  get chosen(): { mic: string | undefined; cam: string | undefined; speaker: string } {
-    return { mic: this.micId, cam: this.camId, speaker: this.speakerId };
   }
 }
+
+function request(constraints: MediaStreamConstraints): Promise<MediaStream> {
+  if (!navigator.mediaDevices) {
+    return Promise.reject(new DOMException('Devices need a secure page.', 'SecurityError'));
+  }
+  return navigator.mediaDevices.getUserMedia(constraints);
+}
+
+const withDevice = (constraints: MediaTrackConstraints, id?: string): MediaTrackConstraints =>
+  id ? { ...constraints, deviceId: { exact: id } } : constraints;

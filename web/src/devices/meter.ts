@@ -6,6 +6,8 @@ export function meter(track: MediaStreamTrack, onLevel: (level: number) => void)
   context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   const timer = setInterval(() => {
+    // Browsers may hold a context back until the person touches the page.
+    if (context.state === 'suspended') void context.resume();
     analyser.getFloatTimeDomainData(samples);
     let sum = 0;
     for (const s of samples) sum += s * s;

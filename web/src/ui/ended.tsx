@@ -1,38 +1,72 @@
 import type { JSX } from 'preact';
 import type { Persona } from '../api';
-import { back } from '../call/session';
-import type { CallState, Problem } from '../call/state';
+import type { Session } from '../call/session';
+import type { EndReason } from '../call/state';
 import { asJson, asText } from '../call/transcript';
 import { duration, strings } from '../strings';
+import { useHeadingFocus } from './hooks';
 import { TranscriptLines } from './transcript-lines';
 
 const text = strings.ended;
 
-export function Ended({ state, persona }: { state: CallState; persona: Persona | null }): JSX.Element {
+interface Props {
+  session: Session;
+  persona: Persona | null;
+}
+
+export function Ended({ session, persona }: Props): JSX.Element {
+  const { startedAt, endedAt, endReason, lines } = session.state.value;
+  const heading = useHeadingFocus();
   const name = persona?.name ?? strings.product;
-  const seconds = state.startedAt && state.endedAt ? (state.endedAt - state.startedAt) / 1000 : 0;
-  const stamp = new Date(state.startedAt ?? Date.now()).toISOString().slice(0, 16).replace(':', '-');
+  const seconds = startedAt && endedAt ? (endedAt - startedAt) / 1000 : 0;
+  const stamp = new Date(startedAt ?? Date.now()).toISOString().slice(0, 16).replace(':', '');
+  const file = (extension: string): string => `visavis-${stamp}.${extension}`;
   return (
-    <main class="ended" data-testid="ended">
+    <main class="after" data-testid="ended">
       <section class="card">
-        <h1>{text.title}</h1>
-        <p role="status">
-          {text[state.endReason ?? 'you']} {seconds > 0 && text.duration(duration(seconds))}
+        <h1 ref={heading} tabIndex={-1}>
+          {text.title}
+        </h1>
+        <p data-testid="end-reason">
+          {reason(endReason ?? 'you', name)}
+          {seconds >= 1 && ` ${text.duration(duration(seconds))}`}
         </p>
-        <button type="button" class="primary" data-testid="rejoin-button" onClick={back} autofocus>
+        <button
+          type="button"
+          class="primary"
+          data-testid="rejoin-button"
+          onClick={() => session.back()}
+        >
           {text.rejoin}
         </button>
-        {state.lines.length > 0 ? (
+      </section>
+
+      <section class="card record" aria-labelledby="record-title">
+        <h2 id="record-title">{text.transcript}</h2>
+        {lines.length > 0 ? (
           <>
-            <TranscriptLines lines={state.lines} name={name} />
+            <TranscriptLines lines={lines} name={name} />
             <div class="row">
-              <button type="button" class="small" onClick={() => save(`visavis-${stamp}.txt`, 'text/plain', asText(state.lines, name, strings.call.you))}>
+              <button
+                type="button"
+                class="small"
+                data-testid="download-txt"
+                onClick={() =>
+                  save(file('txt'), 'text/plain', asText(lines, name, strings.call.you))
+                }
+              >
                 {text.downloadText}
               </button>
-              <button type="button" class="small" onClick={() => save(`visavis-${stamp}.json`, 'application/json', asJson(state.lines, name))}>
+              <button
+                type="button"
+                class="small"
+                data-testid="download-json"
+                onClick={() => save(file('json'), 'application/json', asJson(lines, name))}
+              >
                 {text.downloadJson}
               </button>
             </div>
+            <p class="hint">{text.kept}</p>
           </>
         ) : (
           <p class="hint">{text.nothing}</p>
@@ -42,24 +76,8 @@ export function Ended({ state, persona }: { state: CallState; persona: Persona |
   );
 }
 
-export function ProblemScreen({ problem, retry }: { problem: Problem; retry: () => void }): JSX.Element {
-  const words = strings.error[problem];
-  return (
-    <main class="ended" data-testid="error">
-      <section class="card" role="alert">
-        <h1>{words.title}</h1>
-        <p>{words.help}</p>
-        <div class="row">
-          <button type="button" class="primary" onClick={retry} autofocus>
-            {strings.error.retry}
-          </button>
-          <button type="button" class="small" onClick={back}>
-            {strings.error.back}
-          </button>
-        </div>
-      </section>
-    </main>
-  );
+function reason(why: EndReason, name: string): string {
+  return why === 'hangup' ? text.hangup(name) : text[why];
 }
 
 function save(name: string, type: string, content: string): void {

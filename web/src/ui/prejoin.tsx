@@ -1,149 +1,210 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Persona } from '../api';
-import { join, media } from '../call/session';
-import { micProblem, type MicProblem } from '../devices/local-media';
-import { meter } from '../devices/meter';
+import type { Session } from '../call/session';
+import { deviceProblem, micPermission, type DeviceProblem } from '../devices/problems';
 import { strings } from '../strings';
-import { CameraIcon } from './icons';
-import { StreamVideo } from './stream-video';
+import { DevicePickers } from './devices';
+import { useLevel } from './hooks';
+import { CameraIcon, MicIcon } from './icons';
+import { SelfVideo } from './stream-video';
 
-type MicState = { kind: 'asking' } | { kind: 'on'; track: MediaStreamTrack } | { kind: 'off'; problem: MicProblem };
+const text = strings.prejoin;
 
-export function PreJoin({ persona }: { persona: Persona | null }): JSX.Element {
-  const [mic, setMic] = useState<MicState>({ kind: 'asking' });
-  const [camera, setCamera] = useState<MediaStreamTrack | null>(media.camTrack);
-  const text = strings.prejoin;
+/** Whether the microphone was asked for, and what came of it. */
+type Ask = 'not-yet' | 'asking' | DeviceProblem | 'granted';
 
-  const startMic = (id?: string): void => {
-    setMic({ kind: 'asking' });
-    media
-      .startMic(id)
-      .then((track) => setMic({ kind: 'on', track }))
-      .catch((e: unknown) => setMic({ kind: 'off', problem: micProblem(e) }));
+interface Props {
+  session: Session;
+  persona: Persona | null;
+  /** The server was asked and has not answered. */
+  waiting: boolean;
+}
+
+export function PreJoin({ session, persona, waiting }: Props): JSX.Element {
+  const media = session.media;
+  const [ask, setAsk] = useState<Ask>(media.mic.value ? 'granted' : 'not-yet');
+  const problem = ask !== 'not-yet' && ask !== 'asking' && ask !== 'granted' ? ask : null;
+
+  const startMic = async (): Promise<boolean> => {
+    setAsk('asking');
+    try {
+      await media.startMic();
+      setAsk('granted');
+      return true;
+    } catch (e) {
+      setAsk(deviceProblem(e));
+      return false;
+    }
   };
-  useEffect(() => startMic(media.chosen.mic), []);
 
-  const startCamera = (id?: string): void => {
-    media.startCam(id).then(setCamera).catch(() => setCamera(null));
+  useEffect(() => {
+    if (media.mic.value) return;
+    if (!isSecureContext) setAsk('insecure');
+    else {
+      // Ask of one's own accord only where the answer is known.
+      void micPermission().then((known) => {
+        if (known === 'granted') void startMic();
+        else if (known === 'denied') setAsk('denied');
+      });
+    }
+  }, []);
+
+  const join = async (): Promise<void> => {
+    if (problem || media.mic.value || (await startMic())) await session.join();
+  };
+  const joinWriting = (): void => {
+    media.stopAll();
+    void session.join();
   };
 
   return (
     <main class="prejoin" data-testid="prejoin">
-      <section class="card host">
-        <div class="portrait">
-          {persona && <img src={persona.replica.portrait_url} alt={`${persona.name}, ${strings.ai}`} />}
-          <span class="badge">{strings.ai}</span>
-        </div>
-        <div class="who">
-          <h1>{persona ? text.title(persona.name) : text.loading}</h1>
-          {persona && <p class="role">{persona.role}</p>}
-          <p class="notice">{persona?.notice ?? strings.aiLong}</p>
-        </div>
-      </section>
+      <Host persona={persona} waiting={waiting} />
 
-      <section class="card devices" aria-label={`${text.microphone}, ${text.camera}`}>
-        <div class="preview">
-          {camera ? (
-            <StreamVideo stream={new MediaStream([camera])} label={strings.call.selfView} muted class="mirror" />
-          ) : (
-            <div class="off">
-              <CameraIcon off />
-              <p>{text.cameraOff}</p>
-            </div>
-          )}
-          <button
-            type="button"
-            class="small"
-            aria-pressed={camera !== null}
-            onClick={() => {
-              if (camera) {
-                media.stopCam();
-                setCamera(null);
-              } else startCamera();
-            }}
-          >
-            {camera ? text.turnCameraOff : text.turnCameraOn}
-          </button>
-        </div>
-        <p class="hint">{text.cameraNote}</p>
+      <section class="card setup" aria-labelledby="setup-title">
+        <h2 id="setup-title">{text.before}</h2>
 
-        {mic.kind === 'off' ? (
-          <MicHelp problem={mic.problem} retry={() => startMic()} />
+        {problem ? (
+          <MicHelp problem={problem} retry={() => void startMic()} />
+        ) : media.mic.value ? (
+          <Level track={media.mic.value} />
         ) : (
-          <Level track={mic.kind === 'on' ? mic.track : null} />
+          <div class="device">
+            <MicIcon />
+            <div>
+              <h3>{text.microphone}</h3>
+              <p class="hint">{ask === 'asking' ? text.micAsking : text.micAsk}</p>
+            </div>
+            <button
+              type="button"
+              class="small"
+              disabled={ask === 'asking'}
+              onClick={() => void startMic()}
+            >
+              {text.micAllow}
+            </button>
+          </div>
         )}
 
-        <Picker label={text.microphone} kind="audioinput" ready={mic.kind === 'on'} onPick={startMic} />
-        {camera && <Picker label={text.camera} kind="videoinput" ready onPick={startCamera} />}
-        <Picker label={text.speaker} kind="audiooutput" ready={mic.kind === 'on'} onPick={(id) => media.updateSpeaker(id)} />
+        <Camera session={session} />
+        <DevicePickers media={media} />
 
-        <button
-          type="button"
-          class="primary"
-          data-testid="join-button"
-          disabled={mic.kind === 'asking' || persona === null}
-          onClick={() => void join()}
-        >
-          {mic.kind === 'off' ? text.joinText : text.join}
-        </button>
+        <div class="go">
+          <button
+            type="button"
+            class="primary"
+            data-testid="join-button"
+            disabled={persona === null}
+            onClick={() => void join()}
+          >
+            {problem ? text.joinText : text.join}
+          </button>
+          {problem ? (
+            <p class="hint">{text.textNote(persona?.name ?? strings.product)}</p>
+          ) : (
+            <button
+              type="button"
+              class="link"
+              data-testid="join-text-button"
+              disabled={persona === null}
+              onClick={joinWriting}
+            >
+              {text.textInstead}
+            </button>
+          )}
+        </div>
       </section>
     </main>
   );
 }
 
-function MicHelp({ problem, retry }: { problem: MicProblem; retry: () => void }): JSX.Element {
+function Host({ persona, waiting }: { persona: Persona | null; waiting: boolean }): JSX.Element {
+  return (
+    <section class="card host" aria-labelledby="host-title">
+      <div class="portrait">
+        {persona && (
+          <img src={persona.replica.portrait_url} alt={`${persona.name}, ${strings.ai}`} />
+        )}
+        <span class="badge">{strings.ai}</span>
+      </div>
+      <div class="who">
+        <h1 id="host-title">{persona ? text.title(persona.name) : text.loading}</h1>
+        <p class="role">{persona?.role ?? (waiting ? text.waiting : ' ')}</p>
+        <p class="notice">{persona?.notice || strings.aiLong}</p>
+      </div>
+    </section>
+  );
+}
+
+function MicHelp({ problem, retry }: { problem: DeviceProblem; retry: () => void }): JSX.Element {
   const help = strings.permission[problem];
   return (
     <div class="help" role="alert" data-testid="mic-help">
-      <strong>{help.title}</strong>
+      <h3>{help.title}</h3>
       <p>{help.help}</p>
-      <button type="button" class="small" onClick={retry}>
-        {strings.permission.retry}
+      {problem !== 'insecure' && (
+        <button type="button" class="small" onClick={retry}>
+          {strings.permission.retry}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Loudness above which a voice, not the room, is in the microphone. */
+const HEARD = 0.45;
+
+function Level({ track }: { track: MediaStreamTrack }): JSX.Element {
+  const [heard, setHeard] = useState(false);
+  const bar = useLevel<HTMLDivElement>(track, (level) => level > HEARD && setHeard(true));
+  return (
+    <div class="device">
+      <MicIcon />
+      <div>
+        <h3>{text.microphone}</h3>
+        <div ref={bar} class="level" role="img" aria-label={text.level} />
+        <p class="hint" role="status">
+          {heard ? text.heard : text.say}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function Camera({ session }: { session: Session }): JSX.Element {
+  const media = session.media;
+  const cam = media.cam.value;
+  const [problem, setProblem] = useState<DeviceProblem | null>(null);
+  const toggle = (): void => {
+    setProblem(null);
+    if (cam) media.stopCam();
+    else media.startCam().catch((e: unknown) => setProblem(deviceProblem(e)));
+  };
+  return (
+    <div class="device camera">
+      {cam ? (
+        <div class="preview">
+          <SelfVideo track={cam} label={strings.call.selfView} />
+        </div>
+      ) : (
+        <CameraIcon off />
+      )}
+      <div>
+        <h3>{cam ? text.camera : text.cameraOff}</h3>
+        <p class="hint" role={problem ? 'alert' : undefined}>
+          {problem ? strings.cameraProblem[problem] : text.cameraNote}
+        </p>
+      </div>
+      <button
+        type="button"
+        class="small"
+        data-testid="camera-button"
+        aria-label={cam ? text.cameraTurnOff : text.cameraTurnOn}
+        onClick={toggle}
+      >
+        {cam ? text.turnCameraOff : text.turnCameraOn}
       </button>
     </div>
-  );
-}
-
-function Level({ track }: { track: MediaStreamTrack | null }): JSX.Element {
-  const [level, setLevel] = useState(0);
-  useEffect(() => (track ? meter(track, setLevel) : undefined), [track]);
-  return (
-    <div class="level">
-      <span id="level-label">{strings.prejoin.level}</span>
-      <meter min={0} max={1} value={level} aria-labelledby="level-label" style={{ '--level': level }} />
-      <span class="hint">{strings.prejoin.say}</span>
-    </div>
-  );
-}
-
-interface PickerProps {
-  label: string;
-  kind: MediaDeviceKind;
-  /** Devices have names only once permission was given. */
-  ready: boolean;
-  onPick: (id: string) => void;
-}
-
-function Picker({ label, kind, ready, onPick }: PickerProps): JSX.Element | null {
-  const [devices, setDevices] = useState<MediaDeviceInfo[]>([]);
-  useEffect(() => {
-    const refresh = (): void => void media.list(kind).then(setDevices);
-    refresh();
-    navigator.mediaDevices?.addEventListener('devicechange', refresh);
-    return () => navigator.mediaDevices?.removeEventListener('devicechange', refresh);
-  }, [kind, ready]);
-  if (devices.length < 2) return null;
-  return (
-    <label class="picker">
-      <span>{label}</span>
-      <select onChange={(e) => onPick(e.currentTarget.value)}>
-        {devices.map((d) => (
-          <option key={d.deviceId} value={d.deviceId}>
-            {d.label || strings.prejoin.defaultDevice}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

@@ -1,31 +1,58 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 interface Props {
   stream: MediaStream | null;
   label: string;
+  class: string;
   testId?: string;
-  class?: string;
+  describedBy?: string;
+  poster?: string | undefined;
   muted?: boolean;
   speakerId?: string;
+  /** The browser wants a gesture before it plays sound. */
   onBlocked?: () => void;
 }
 
 /** A video element that plays a live stream. */
-export function StreamVideo({ stream, label, testId, muted = false, speakerId, onBlocked, ...rest }: Props): JSX.Element {
+export function StreamVideo(props: Props): JSX.Element {
+  const { stream, muted = false, speakerId, onBlocked } = props;
   const ref = useRef<HTMLVideoElement>(null);
   useEffect(() => {
     const video = ref.current;
     if (!video) return;
     video.srcObject = stream;
-    if (!stream) return;
+    if (!stream) {
+      video.load(); // back to the poster
+      return;
+    }
     video.play().catch((e: unknown) => {
       if (e instanceof DOMException && e.name === 'NotAllowedError') onBlocked?.();
     });
   }, [stream]);
   useEffect(() => {
-    const video = ref.current as (HTMLVideoElement & { setSinkId?: (id: string) => Promise<void> }) | null;
-    if (speakerId && video?.setSinkId) void video.setSinkId(speakerId).catch(() => undefined);
+    if (speakerId && ref.current && 'setSinkId' in ref.current) {
+      ref.current.setSinkId(speakerId).catch(() => undefined); // unplugged: the default plays
+    }
   }, [speakerId]);
-  return <video ref={ref} class={rest.class} data-testid={testId} aria-label={label} muted={muted} autoPlay playsInline />;
+  return (
+    <video
+      ref={ref}
+      class={props.class}
+      data-testid={props.testId}
+      aria-label={props.label}
+      aria-describedby={props.describedBy}
+      poster={props.poster}
+      muted={muted}
+      disablePictureInPicture={muted}
+      autoPlay
+      playsInline
+    />
+  );
+}
+
+/** The person's own camera, as in a mirror. */
+export function SelfVideo({ track, label }: { track: MediaStreamTrack; label: string }): JSX.Element {
+  const stream = useMemo(() => new MediaStream([track]), [track]);
+  return <StreamVideo stream={stream} label={label} class="mirror" muted />;
 }

@@ -1,48 +1,61 @@
+import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { strings } from '../strings';
 import { ThemeIcon } from './icons';
 
 const KEY = 'visavis-theme';
 type Theme = 'light' | 'dark';
 
-const systemTheme = (): Theme => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+/** What the person chose; null follows the system. */
+const chosen = signal<Theme | null>(null);
+const system = signal<Theme>('light');
 
-function stored(): Theme | null {
+/** Put the chosen colours, or the system's, into force. */
+export function applyTheme(): void {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  system.value = dark.matches ? 'dark' : 'light';
+  dark.addEventListener('change', () => (system.value = dark.matches ? 'dark' : 'light'));
   try {
     const value = localStorage.getItem(KEY);
-    return value === 'light' || value === 'dark' ? value : null;
+    if (value === 'light' || value === 'dark') choose(value);
   } catch {
-    return null; // storage may be forbidden
+    // Storage may be forbidden; the system's colours are right then.
   }
 }
 
-/** Put the chosen colours, if any, into force. */
-export function applyTheme(): void {
-  const theme = stored();
-  if (theme) document.documentElement.dataset['theme'] = theme;
+function choose(theme: Theme): void {
+  chosen.value = theme;
+  document.documentElement.dataset['theme'] = theme;
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // Then it holds for this visit only.
+  }
 }
 
+const other = (): Theme => ((chosen.value ?? system.value) === 'dark' ? 'light' : 'dark');
+
 export function ThemeButton(): JSX.Element {
-  const [theme, setTheme] = useState<Theme>(stored() ?? systemTheme());
-  const other: Theme = theme === 'dark' ? 'light' : 'dark';
+  const next = other();
   return (
     <button
       type="button"
       class="icon quiet"
-      aria-label={strings.theme[other]}
-      title={strings.theme[other]}
-      onClick={() => {
-        try {
-          localStorage.setItem(KEY, other);
-        } catch {
-          // Then it holds for this visit only.
-        }
-        document.documentElement.dataset['theme'] = other;
-        setTheme(other);
-      }}
+      aria-label={strings.theme[next]}
+      title={strings.theme[next]}
+      onClick={() => choose(next)}
     >
       <ThemeIcon />
+    </button>
+  );
+}
+
+/** The same in words, for a menu. */
+export function ThemeSwitch(): JSX.Element {
+  const next = other();
+  return (
+    <button type="button" class="small" onClick={() => choose(next)}>
+      <ThemeIcon /> {strings.theme[next]}
     </button>
   );
 }
