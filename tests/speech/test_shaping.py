@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.speech.conftest import check_times
 
+from tests.speech.conftest import check_times
 from visavis.media.spoken import Phone, Word
 from visavis.speech.shaping import LEAD, PEAK, SAMPLE_RATE, TARGET_RMS_DB, join, pad, shape, silence
 

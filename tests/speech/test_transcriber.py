@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from tests.speech.conftest import said_words, word_errors
 
+from tests.speech.conftest import said_words, word_errors
 from visavis.speech.transcriber import (
     Transcriber,
     Transcript,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.speech.conftest import at_16k, check_times, need, said_words, word_errors
 
+from tests.speech.conftest import at_16k, check_times, need, said_words, word_errors
 from visavis.speech import MissingExtraError, StoppedError, UnknownVoiceError, open_synthesizer
 from visavis.speech.kokoro import Kokoro
 from visavis.speech.piper import Piper, _Span, align

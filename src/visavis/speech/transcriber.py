@@ -34,6 +34,9 @@ _SILENCE_RMS = 10 ** (-55 / 20)
 #: Radford et al. 2022, §4.5: thresholds for "nobody spoke" and "it repeats itself".
 _NO_SPEECH, _LOGPROB, _COMPRESSION = 0.6, -1.0, 2.4
 
+#: So many words said twice in a row are Whisper's doing, not the speaker's.
+_RESTART_WORDS = 3
+
 #: What Whisper writes when it hears silence or noise; it learnt this from subtitles.
 _GHOSTS = frozenset(
     {
@@ -211,6 +214,7 @@ def _believe(t: Transcript, seconds: float) -> Transcript:
     if bare in _GHOSTS:
         doubt_of_ghost = t.no_speech_prob > 0.3 or t.avg_logprob < -0.7
         doubtful = doubtful or bare not in _ALSO_SAID or doubt_of_ghost
+    text = _without_restart(text)
     if not any(c.isalnum() for c in text) or doubtful:
         text = ""
     elif _repeats(text):
@@ -221,6 +225,26 @@ def _believe(t: Transcript, seconds: float) -> Transcript:
 def _repeats(text: str) -> bool:
     raw = text.encode()
     return len(raw) > 40 and len(raw) / len(zlib.compress(raw)) > _COMPRESSION
+
+
+def _without_restart(text: str) -> str:
+    """What was said once.
+
+    In a short window Whisper sometimes starts anew when it has come to the end, word for word,
+    until it runs out of tokens.
+    """
+    written = text.split()
+    words = ["".join(c for c in w.lower() if c.isalnum()) for w in written]
+    for period in range(_RESTART_WORDS, len(words) - 1):
+        again = words[period:]
+        if len(again) < min(_RESTART_WORDS, period):
+            break
+        same = all(a == b for a, b in zip(again[:-1], words, strict=False))
+        # The last word may be cut off; of a period that comes again it is the same word's start.
+        expected = words[(len(words) - 1) % period]
+        if same and expected.startswith(again[-1]):
+            return " ".join(written[:period])
+    return text
 
 
 def _without_repetition(text: str) -> str:
