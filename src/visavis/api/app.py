@@ -174,8 +174,8 @@ def create_app(settings: Settings) -> FastAPI:
             name=p.name,
             role=p.role,
             replica=ReplicaCard(
-                id=services.replica.meta.id,
-                name=services.replica.meta.name,
+                id=services.replica.manifest.id,
+                name=services.replica.manifest.name,
                 portrait_url="/api/replica/portrait",
             ),
             greeting=p.greeting,
@@ -189,9 +189,8 @@ def create_app(settings: Settings) -> FastAPI:
         responses={200: {"content": {"image/webp": {}}}},
     )
     async def portrait() -> Response:
-        assert services.replica is not None
         return Response(
-            services.replica.still(),
+            services.still,
             media_type="image/webp",
             headers={"Cache-Control": "max-age=3600"},
         )

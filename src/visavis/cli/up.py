@@ -75,7 +75,7 @@ def serve(settings: Settings) -> None:
     """Run until told to stop; SIGTERM and Ctrl-C let running conversations end first."""
     from visavis.conversation.llm_server import LLMServerError
     from visavis.models import MissingModelError
-    from visavis.replicas import ReplicaError
+    from visavis.replicas.errors import ReplicaError
 
     try:
         asyncio.run(_serve(settings))

@@ -97,9 +97,9 @@ class Face:
             if isinstance(item, TimedFrame):
                 return item
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Release the renderer."""
-        self._renderer.close()
+        await self._renderer.aclose()
 
     def _make_states(self) -> None:
         """Push states up to the present, 60 a second; after a stall, skip what is past."""

@@ -7,18 +7,21 @@ import importlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.openai.llm import OpenAILLMService
 
 from visavis import models
 from visavis.animation.animator import Animator
+from visavis.animation.face_state import FaceState
 from visavis.config import ConfigError, LocalLLM, LocalSTT, LocalTTS, PipecatService, Settings
 from visavis.conversation.face import Face
 from visavis.conversation.listening import ListeningService
 from visavis.conversation.llm_server import LlamaServer
 from visavis.conversation.timings import TurnTimings
 from visavis.rendering.painter import PortraitPainter
-from visavis.replicas import Replica, load_replica
+from visavis.replicas.bundle import Replica
+from visavis.replicas.catalog import load_replica
 from visavis.speech import Synthesizer, open_synthesizer
 from visavis.speech.transcriber import Transcriber
 from visavis.speech.tts_service import VisavisTTSService
@@ -71,6 +74,8 @@ class Services:
         self._transcriber: Transcriber | None = None
         self._synthesizer: Synthesizer | None = None
         self.replica: Replica | None = None
+        #: The face at rest, WebP.
+        self.still = b""
         self._started = False
 
     async def start(self) -> None:
@@ -106,7 +111,9 @@ class Services:
             self._synthesizer = open_synthesizer(voice, threads=s.tts.threads)
             self._synthesizer.synthesize("Good day, how are you?")
         # The first picture compiles the rasteriser; do it before anybody waits for it.
-        self._painter().paint(Animator(seed=0).state(0.0, None))
+        picture = self._painter().paint(FaceState(0.0))
+        encoded = cv2.imencode(".webp", picture[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 90])[1]
+        self.still = encoded.tobytes()
 
     async def stop(self) -> None:
         """Release the models and end the language model's process."""

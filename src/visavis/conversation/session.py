@@ -12,6 +12,7 @@ from loguru import logger
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     ErrorFrame,
+    LLMUpdateSettingsFrame,
     TTSAudioRawFrame,
     TTSSpeakFrame,
     TTSStartedFrame,
@@ -29,16 +30,18 @@ from pipecat.processors.aggregators.llm_response_universal import (
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.processors.frameworks.rtvi import RTVIObserverParams, RTVIServerMessageFrame
 from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings
 from pipecat.transports.base_transport import TransportParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.workers.runner import WorkerRunner
 
 from visavis.config import LocalLLM
-from visavis.conversation.context import ContextTrimmer
+from visavis.conversation.context import ContextTrimmer, estimate_tokens
 from visavis.conversation.services import SPEECH_RATE, Services
 from visavis.conversation.timings import ReplyTimings, TurnTimings
 from visavis.conversation.transcript import Line, Transcript
 from visavis.conversation.transport import CallTransport
+from visavis.conversation.warming import PromptWarmer
 
 #: Seconds between looks at whether the browser is still there, and how many may find it gone.
 #: Pipecat calls a connection lost three seconds after the page's last sign of life.
@@ -127,7 +130,7 @@ class Session:
             logger.exception("Session {} failed", self.id)
         finally:
             watchdog.cancel()
-            self._face.close()
+            await self._face.aclose()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self.connection.disconnect(), 2.0)
             logger.info("Session {} ended after {:.0f} s", self.id, time.time() - self.started)
@@ -167,17 +170,22 @@ class Session:
             ),
             self._face,
         )
-        context = LLMContext([{"role": "system", "content": s.persona.system_prompt()}])
+        context = LLMContext()
         aggregators = LLMContextAggregatorPair(
             context, user_params=LLMUserAggregatorParams(user_turn_stop_timeout=4.0)
         )
         stages: list[Any] = [
             transport.input(),
             self._services.stt(self._timings),
-            aggregators.user(),
         ]
+        if self._services.llm_server:
+            base_url = self._services.llm_server.base_url
+            stages.append(PromptWarmer(base_url, s.persona.system_prompt(), context))
+        stages.append(aggregators.user())
         if isinstance(s.llm, LocalLLM):
-            stages.append(ContextTrimmer(s.llm.context_tokens - s.llm.max_reply_tokens))
+            budget = s.llm.context_tokens - s.llm.max_reply_tokens
+            prompt = {"role": "system", "content": s.persona.system_prompt()}
+            stages.append(ContextTrimmer(budget - estimate_tokens(prompt)))
         stages += [
             self._services.llm(),
             self._services.tts(),
@@ -194,11 +202,22 @@ class Session:
         self._follow(worker, transport, aggregators)
         return worker
 
+    async def _brief(self) -> None:
+        """Give the language model, whichever it is, the persona."""
+        instruction = self._services.settings.persona.system_prompt()
+        await self._worker.queue_frame(
+            LLMUpdateSettingsFrame(delta=LLMSettings(system_instruction=instruction))
+        )
+
     def _follow(
         self, worker: PipelineWorker, transport: CallTransport, pair: LLMContextAggregatorPair
     ) -> None:
         """Attach to the events of the conversation."""
         persona = self._services.settings.persona
+
+        @worker.event_handler("on_pipeline_started")
+        async def on_pipeline_started(_: Any, __: Any) -> None:
+            await self._brief()
 
         @worker.rtvi.event_handler("on_client_ready")
         async def on_client_ready(rtvi: Any) -> None:

@@ -28,7 +28,7 @@ from visavis.evaluation.machine import machine_facts
 from visavis.faces import FaceTracker, mouth_opening
 from visavis.media.spoken import SpokenAudio
 from visavis.rendering.painter import PortraitPainter
-from visavis.replicas import load_replica
+from visavis.replicas.catalog import load_replica
 from visavis.speech import Synthesizer, open_synthesizer
 
 #: Questions to the discharge guide, and what the answer must contain.

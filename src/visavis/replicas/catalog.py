@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from visavis.replicas.bundle import MANIFEST, Replica, load
+from visavis.replicas.errors import ReplicaError
 
 
 def _stock_folder() -> Path:
@@ -30,3 +31,20 @@ def load_stock(name: str | None = None) -> Replica:
         known = ", ".join(names) or "none"
         raise LookupError(f"no stock replica {name!r}; there are: {known}")
     return load(_stock_folder() / name / "bundle")
+
+
+def load_replica(name_or_path: str) -> Replica:
+    """The stock replica of this name, or the bundle (folder or zip) at this path.
+
+    Raises:
+        ReplicaError: There is none, or it is not usable; the message says what to do.
+    """
+    if name_or_path in stock_names():
+        return load_stock(name_or_path)
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        names = ", ".join(stock_names())
+        raise ReplicaError(
+            f"there is no replica {name_or_path!r}: neither one that ships ({names}) nor a path"
+        )
+    return load(path)
