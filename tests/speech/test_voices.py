@@ -21,7 +21,7 @@ from visavis.speech.transcriber import Transcriber
 pytestmark = pytest.mark.weights
 
 SENTENCES = [
-    "Call us if your temperature is above 38.5 degrees.",
+    "Please call the clinic if your temperature is above 38.5 degrees.",
     "Take two tablets every 8 hours.",
     "You can take a shower after 24 hours.",
 ]

@@ -30,9 +30,15 @@ _MAX_PHONEMES = 240
 #: Pause between two parts of one text, after a mark, s; the model's own silence is trimmed.
 _PAUSE = {".": 0.28, "!": 0.28, "?": 0.30, "…": 0.32, ";": 0.20, ":": 0.18, ",": 0.10, "—": 0.14}
 
-#: Named voices: the styles that are averaged, with weights.
+#: The sound comes this much before the durations say, s: the decoder looks ahead. Measured as the
+#: lag at which loudness and vowels fit best, over 108 utterances in nine mixtures of styles.
+_ADVANCE = 0.05
+
+#: Named voices: the styles that are averaged, with weights. The styles are Japanese speakers'; this
+#: mixture speaks English without a word that Whisper misheard in the twelve sentences we tried,
+#: where each style alone had some.
 VOICES: dict[str, dict[str, float]] = {
-    "clara": {"jf_alpha": 1.0},
+    "clara": {"jf_alpha": 1.0, "jf_nezumi": 1.0},
 }
 
 
@@ -110,6 +116,7 @@ class Kokoro:
                     stop.check()
                     raise SpeechError(f"Kokoro could not say {said.phonemes!r}: {e}") from e
         ends = np.cumsum(np.asarray(durations, np.float64).reshape(-1)) * _FRAME / SAMPLE_RATE
+        ends = np.maximum(ends - _ADVANCE, 0.0)
         # Token 0 is the padding before the first phoneme.
         spans = {i: (float(ends[k]), float(ends[k + 1])) for k, i in enumerate(known)}
         return shape(

@@ -76,6 +76,8 @@ class VisavisTTSService(TTSService):
             push_stop_frames=True,
             # A long sentence on a busy machine takes seconds; its turn must not end meanwhile.
             stop_frame_timeout_s=30.0,
+            # A voice that failed may recover (Piper's process is started anew), so never give up.
+            max_consecutive_zero_audio_contexts=0,
             text_transforms=[("*", _speakable)],
             settings=TTSSettings(model=None, voice=None, language=None),
         )
@@ -89,6 +91,11 @@ class VisavisTTSService(TTSService):
     def can_generate_metrics(self) -> bool:
         """Times to first byte and usage are measured."""
         return True
+
+    async def on_turn_context_completed(self) -> None:
+        """End the turn's audio: all of it is queued, or there is none because the voice failed."""
+        self._is_yielding_frames_synchronously = True
+        await super().on_turn_context_completed()  # type: ignore[no-untyped-call]
 
     async def cleanup(self) -> None:
         """Release the worker thread; the voice stays open."""
