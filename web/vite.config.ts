@@ -18,6 +18,8 @@ export default defineConfig({
     outDir: '../src/visavis/web_dist',
     emptyOutDir: true,
     target: 'es2022',
+    // The notices that the libraries' licences ask to be passed on.
+    license: { fileName: 'licenses.md' },
   },
   server: {
     proxy: { '/api': process.env['VISAVIS_SERVER'] ?? 'http://127.0.0.1:7860' },

@@ -27,6 +27,19 @@ describe('the transcript', () => {
     expect(lines).toMatchObject([{ text: 'When can I drive? And swim?', interim: '' }]);
   });
 
+  it('does not repeat what a recogniser repeats, or reports late', () => {
+    let lines = userSaid([], 'When can I drive', true, 1);
+    lines = userSaid(lines, 'when can I drive, again?', false, 2);
+    expect(lines).toMatchObject([{ text: 'When can I drive', interim: 'again?' }]);
+    lines = userSaid(lines, 'When can I drive again?', true, 3);
+    lines = userSaid(lines, 'When can I drive again?', true, 4);
+    lines = userSaid(lines, 'When can', false, 5);
+    expect(lines).toMatchObject([{ text: 'When can I drive again?', interim: '' }]);
+    // A word that merely begins alike is a new one.
+    lines = userSaid(userSaid([], 'I can', true, 1), 'I cannot', true, 2);
+    expect(texts(lines)).toEqual(['I can I cannot']);
+  });
+
   it('keeps interim words that never became final', () => {
     const lines = settle(userSaid(userSaid([], 'Well,', true, 1), 'maybe', false, 2), 'user');
     expect(lines).toMatchObject([{ text: 'Well, maybe', interim: '', open: false }]);

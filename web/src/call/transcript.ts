@@ -24,7 +24,11 @@ const line = (who: Line['who'], text: string, at: number): Line => ({
   interrupted: false,
 });
 
-/** The user spoke: interim words replace interim words, final words stay. */
+/**
+ * The user spoke: interim words replace interim words, final words stay. Some recognisers repeat
+ * the turn from its beginning in every message, some send one piece after the other, and a slow
+ * one sends interim words after the final ones; what is there already is not added again.
+ */
 export function userSaid(lines: Line[], words: string, final: boolean, at: number): Line[] {
   const text = words.trim();
   const last = lines.at(-1);
@@ -32,11 +36,31 @@ export function userSaid(lines: Line[], words: string, final: boolean, at: numbe
   if (!current && !text) return lines;
   const before = current ? lines.slice(0, -1) : lines;
   const base = current ?? line('user', '', at);
+  const added = unsaid(base.text, text);
   const next = final
-    ? { ...base, text: joinWords(base.text, text), interim: '' }
-    : { ...base, interim: text };
+    ? { ...base, text: joinWords(base.text, added), interim: '' }
+    : { ...base, interim: added };
   return next.text || next.interim ? [...before, next] : before;
 }
+
+/** What of `text` is not said already in `before`. */
+function unsaid(before: string, text: string): string {
+  const known = bare(before);
+  const told = bare(text);
+  if (!known) return text;
+  if (known.startsWith(told)) return '';
+  if (!told.startsWith(`${known} `)) return text;
+  const words = text.split(/\s+/);
+  return words.slice(known.split(' ').length).join(' ');
+}
+
+/** Words without case and punctuation. */
+const bare = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s]/gu, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 
 /** The user wrote something. */
 export function userTyped(lines: Line[], text: string, at: number): Line[] {

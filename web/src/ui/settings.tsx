@@ -17,25 +17,27 @@ export function Settings({ media, shortcuts, onShortcuts }: Props): JSX.Element 
     <>
       <DevicePickers media={media} />
       <ThemeSwitch />
-      <h3>{text.shortcuts}</h3>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={shortcuts}
-          onChange={(e) => onShortcuts(e.currentTarget.checked)}
-        />
-        {text.useShortcuts}
-      </label>
-      <dl class={`keys ${shortcuts ? '' : 'disabled'}`}>
-        {text.keys.map(([key, what]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+      <section class="keyboard">
+        <h3>{text.shortcuts}</h3>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={shortcuts}
+            onChange={(e) => onShortcuts(e.currentTarget.checked)}
+          />
+          {text.useShortcuts}
+        </label>
+        <dl class={`keys ${shortcuts ? '' : 'disabled'}`}>
+          {text.keys.map(([key, what]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{what}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
       <p class="hint">{strings.aiLong}</p>
     </>
   );
