@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { LocalMedia } from '../src/devices/local-media';
 import { levelOf } from '../src/devices/meter';
 import { deviceProblem } from '../src/devices/problems';
 import { clock, duration } from '../src/strings';
@@ -37,5 +38,24 @@ describe('times', () => {
   ])('%s', (seconds, words, digits) => {
     if (seconds >= 0) expect(duration(seconds)).toBe(words);
     expect(clock(seconds)).toBe(digits);
+  });
+});
+
+describe('a microphone that starts after it was released', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is let go again', async () => {
+    let answer: (stream: unknown) => void = () => {};
+    const stop = vi.fn();
+    vi.stubGlobal('navigator', {
+      mediaDevices: { getUserMedia: () => new Promise((done) => (answer = done)) },
+    });
+    const media = new LocalMedia();
+    const starting = media.startMic();
+    media.stopAll();
+    answer({ getAudioTracks: () => [{ stop }] });
+    await expect(starting).rejects.toThrow('released');
+    expect(stop).toHaveBeenCalledOnce();
+    expect(media.mic.value).toBeNull();
   });
 });

@@ -29,6 +29,9 @@ export class LocalMedia {
   /** The copy of the microphone track that is sent; the transport stops it with the connection. */
   private sent: MediaStreamTrack | null = null;
 
+  /** Counts releases, so that a device that starts only after one is let go again. */
+  private epoch = 0;
+
   // -- what the page uses ----------------------------------------------------------------------
 
   /** Start the microphone; rejects with the browser's error. */
@@ -38,7 +41,9 @@ export class LocalMedia {
       noiseSuppression: true,
       autoGainControl: true,
     };
+    const epoch = this.epoch;
     const track = (await request({ audio: withDevice(audio, deviceId) })).getAudioTracks()[0];
+    this.mustStillBeWanted(epoch, track);
     if (!track) throw new DOMException('No sound came.', 'NotFoundError');
     this.mic.value?.stop();
     track.enabled = this.micOn.value;
@@ -52,7 +57,9 @@ export class LocalMedia {
   /** Start the camera; rejects with the browser's error. */
   async startCam(deviceId?: string): Promise<void> {
     const video: MediaTrackConstraints = { width: { ideal: 640 }, height: { ideal: 360 } };
+    const epoch = this.epoch;
     const track = (await request({ video: withDevice(video, deviceId) })).getVideoTracks()[0];
+    this.mustStillBeWanted(epoch, track);
     if (!track) throw new DOMException('No picture came.', 'NotFoundError');
     this.cam.value?.stop();
     track.onended = () => this.cam.value === track && this.stopCam();
@@ -66,6 +73,7 @@ export class LocalMedia {
 
   /** Release both devices: the browser's recording light goes out. */
   stopAll(): void {
+    this.epoch++;
     this.mic.value?.stop();
     this.mic.value = null;
     this.sent?.stop();
@@ -87,6 +95,12 @@ export class LocalMedia {
       () => false,
     );
     this.onMicGone(recovered);
+  }
+
+  private mustStillBeWanted(epoch: number, track: MediaStreamTrack | undefined): void {
+    if (epoch === this.epoch) return;
+    track?.stop();
+    throw new DOMException('The device was released while it started.', 'AbortError');
   }
 
   private outgoing(track: MediaStreamTrack): MediaStreamTrack {
