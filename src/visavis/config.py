@@ -22,6 +22,9 @@ from pydantic_settings import (
 
 from visavis.dialogue.persona import Persona, discharge_guide
 
+#: Processors this process may use.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 class ConfigError(Exception):
     """The configuration is unusable; the message says where and what to change."""
@@ -65,7 +68,9 @@ class LocalLLM(Section):
     context_tokens: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
     max_reply_tokens: Annotated[int, Field(ge=16, le=4096)] = 160
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
-    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    #: CPU threads; on a small machine one core must stay free for the face and the video encoder,
+    #: or every thread waits for the one that lost its core.
+    threads: Annotated[int, Field(ge=1, le=256)] = max(1, min(8, CORES - 1))
 
 
 class LocalSTT(Section):

@@ -28,7 +28,7 @@ from visavis import __version__
 from visavis.config import Settings
 from visavis.conversation.services import Services
 from visavis.conversation.sessions import DrainingError, ServerFullError, Sessions
-from visavis.conversation.transport import offer_bitrate
+from visavis.conversation.video_encoder import install as install_video_encoder
 
 #: An SDP offer is a few kilobytes; anything much larger is not one.
 MAX_SDP = 200_000
@@ -115,7 +115,7 @@ def _problem(status: int, error: str, detail: str, **headers: str) -> JSONRespon
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; models load in its lifespan."""
-    offer_bitrate(settings.face.bitrate)
+    install_video_encoder(settings.face.bitrate)
     services = Services(settings)
     sessions = Sessions(services)
     ice = [IceServer(urls=url) for url in settings.server.ice_servers]

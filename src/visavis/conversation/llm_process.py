@@ -16,6 +16,10 @@ import xllamacpp
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model, answer requests until the parent goes away."""
+    if hasattr(os, "nice"):
+        # Hearing, voice and face come first: the rest of an answer has time while its beginning
+        # is being spoken.
+        os.nice(5)
     params = xllamacpp.CommonParams()
     params.model.path = args.model
     params.hostnames = ["127.0.0.1"]
