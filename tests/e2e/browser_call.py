@@ -41,8 +41,10 @@ class Sound:
 
     @property
     def loudness(self) -> NDArray[np.float64]:
+        if not len(self.times):
+            return np.zeros(0)
         blocks = self.samples.reshape(len(self.times), -1).astype(np.float64) / 32768
-        return np.sqrt((blocks**2).mean(axis=1)) if len(self.times) else np.zeros(0)
+        return np.sqrt((blocks**2).mean(axis=1))
 
     def audible_times(self) -> NDArray[np.float64]:
         return self.times[self.loudness > AUDIBLE]

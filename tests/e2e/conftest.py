@@ -142,6 +142,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
+def browser_without_devices() -> Iterator[BrowserContext]:
+    """A browser that has no microphone and no camera to give."""
+    with sync_playwright() as p:
+        flags = [f for f in FLAGS if "media-stream" not in f]
+        launched = p.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield launched.new_context(viewport={"width": 390, "height": 844})
+        launched.close()
+
+
+@pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
 

@@ -70,4 +70,4 @@ class ContextTrimmer(FrameProcessor):
         kept = trim(messages, self._budget)
         if len(kept) < len(messages):
             logger.info("Conversation trimmed from {} to {} messages", len(messages), len(kept))
-            context.set_messages(kept)
+            context.set_messages(list[Any](kept))

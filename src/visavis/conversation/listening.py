@@ -198,16 +198,16 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
                 if self._pause is not None:
                     self._pause.void = True
                     self._pause = None
-                await self._cancel_eager_end_of_turn()
+                await self._cancel_eager_end_of_turn()  # type: ignore[no-untyped-call]
             case TurnEnded(_, speech_end):
                 silence = self._endpointer.now - speech_end
                 self._timings.speech_ended(time.monotonic() - silence)
                 self._in_turn = False
-                pause, self._pause = self._pause, None
+                ended, self._pause = self._pause, None
                 committed, self._committed = self._committed, []
                 self._drop(max(0, len(self._audio) - int(PRE_ROLL * SAMPLE_RATE)))
-                if pause is not None:
-                    self._spawn(self._commit(pause, committed))
+                if ended is not None:
+                    self._spawn(self._commit(ended, committed))
 
     async def _predict(self, pause: _Pause) -> None:
         """As soon as the words are known, let the answer be prepared."""
@@ -226,7 +226,7 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
     async def _commit(self, pause: _Pause, committed: list[str]) -> None:
         text = _join([*committed, await pause.transcript])
         self._timings.transcribed()
-        self._clear_eager_end_of_turn()
+        self._clear_eager_end_of_turn()  # type: ignore[no-untyped-call]
         if text:
             await self.push_frame(
                 TranscriptionFrame(text, self._user_id, time_now_iso8601(), finalized=True)

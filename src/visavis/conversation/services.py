@@ -18,11 +18,12 @@ from visavis.config import ConfigError, LocalLLM, LocalSTT, LocalTTS, PipecatSer
 from visavis.conversation.face import Face
 from visavis.conversation.listening import ListeningService
 from visavis.conversation.llm_server import LlamaServer
+from visavis.conversation.prepared_voice import PreparedVoice
 from visavis.conversation.timings import TurnTimings
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas.bundle import Replica
 from visavis.replicas.catalog import load_replica
-from visavis.speech import Synthesizer, open_synthesizer
+from visavis.speech import open_synthesizer
 from visavis.speech.transcriber import Transcriber
 from visavis.speech.tts_service import VisavisTTSService
 from visavis.turns.endpointing import EndpointerParams
@@ -72,7 +73,7 @@ class Services:
         self.llm_server: LlamaServer | None = None
         self._hearing = ThreadPoolExecutor(1, thread_name_prefix="hearing")
         self._transcriber: Transcriber | None = None
-        self._synthesizer: Synthesizer | None = None
+        self._synthesizer: PreparedVoice | None = None
         self.replica: Replica | None = None
         #: The face at rest, WebP.
         self.still = b""
@@ -108,8 +109,9 @@ class Services:
             self._transcriber.warm_up()
         if isinstance(s.tts, LocalTTS):
             voice = s.tts.voice or s.persona.voice
-            self._synthesizer = open_synthesizer(voice, threads=s.tts.threads)
-            self._synthesizer.synthesize("Good day, how are you?")
+            self._synthesizer = PreparedVoice(open_synthesizer(voice, threads=s.tts.threads))
+            for line in (s.persona.greeting, s.persona.apology):
+                self._synthesizer.prepare(line, speed=s.tts.speed)
         # The first picture compiles the rasteriser; do it before anybody waits for it.
         picture = self._painter().paint(FaceState(0.0))
         encoded = cv2.imencode(".webp", picture[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 90])[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fractions
 
 import cv2
+import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
@@ -52,7 +53,7 @@ class FaceVideoTrack(MediaStreamTrack):
         if shown is None:
             raise MediaStreamError
         # OpenCV converts five times faster than the encoder would.
-        planes = cv2.cvtColor(shown.image, cv2.COLOR_RGB2YUV_I420)
+        planes = np.asarray(cv2.cvtColor(shown.image, cv2.COLOR_RGB2YUV_I420), np.uint8)
         frame = VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts = round(shown.t * VIDEO_CLOCK)
         frame.time_base = fractions.Fraction(1, VIDEO_CLOCK)
@@ -124,4 +125,4 @@ class CallTransport(SmallWebRTCTransport):
         # In place of the tracks that Pipecat has just put there.
         webrtc_connection.replace_audio_track(self._face.playout)
         webrtc_connection.replace_video_track(FaceVideoTrack(self._face))
-        await super()._on_client_connected(webrtc_connection)
+        await super()._on_client_connected(webrtc_connection)  # type: ignore[no-untyped-call]

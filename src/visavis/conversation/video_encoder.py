@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import multiprocessing
 
+import aiortc.rtcrtpsender
 import av
-from aiortc import rtcrtpsender
 from aiortc.codecs import get_encoder, vpx
 from aiortc.codecs.base import Encoder
 from aiortc.mediastreams import VIDEO_TIME_BASE, convert_timebase
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from av import VideoFrame
 from av.frame import Frame
+from av.video.codeccontext import VideoCodecContext
 
 #: libvpx options beside the rate; see its documentation of real-time settings.
 OPTIONS = {
@@ -43,20 +44,23 @@ class FaceVp8Encoder(vpx.Vp8Encoder):
         rate = self.target_bitrate
         if self.codec is None or (
             (frame.width, frame.height) != (self.codec.width, self.codec.height)
-            or abs(rate - self.codec.bit_rate) > 0.1 * self.codec.bit_rate
+            or abs(rate / (self.codec.bit_rate or rate) - 1) > 0.1
         ):
             self.codec = self._open(frame.width, frame.height, rate)
         if force_keyframe:
             frame.pict_type = av.video.frame.PictureType.I
         data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
         payloads = self._packetize(data, self.picture_id)
+        assert frame.pts is not None
+        assert frame.time_base is not None
         timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
         return payloads, timestamp
 
     @staticmethod
-    def _open(width: int, height: int, rate: int) -> av.VideoCodecContext:
+    def _open(width: int, height: int, rate: int) -> VideoCodecContext:
         codec = av.CodecContext.create("libvpx", "w")
+        assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
         codec.bit_rate = rate
         codec.gop_size = 3000  # key frames come on request
@@ -85,4 +89,4 @@ def install(bits_per_second: int) -> None:
             return FaceVp8Encoder()
         return get_encoder(codec)
 
-    rtcrtpsender.get_encoder = choose
+    setattr(aiortc.rtcrtpsender, "get_encoder", choose)  # noqa: B010 (not exported)

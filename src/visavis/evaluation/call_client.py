@@ -273,13 +273,20 @@ async def _ping(channel: Any) -> None:
         await asyncio.sleep(1.0)
 
 
+def _seconds(frame: AudioFrame | VideoFrame) -> float:
+    return float((frame.pts or 0) * (frame.time_base or 0))
+
+
 async def _listen(track: MediaStreamTrack, into: Call) -> None:
     with contextlib.suppress(MediaStreamError):
         while True:
             frame = await track.recv()
+            assert isinstance(frame, AudioFrame)
             samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0].copy()
-            pts = float(frame.pts * frame.time_base)
-            into.heard.append(Heard(time.monotonic(), pts, samples, frame.sample_rate))
+            pts = _seconds(frame)
+            into.heard.append(
+                Heard(time.monotonic(), pts, samples.astype(np.int16), frame.sample_rate)
+            )
 
 
 async def _watch(
@@ -288,6 +295,7 @@ async def _watch(
     with contextlib.suppress(MediaStreamError):
         while True:
             frame = await track.recv()
+            assert isinstance(frame, VideoFrame)
             at = time.monotonic()
             picture = keep(frame) if keep else None
-            into.seen.append(Seen(at, float(frame.pts * frame.time_base), picture))
+            into.seen.append(Seen(at, _seconds(frame), picture))

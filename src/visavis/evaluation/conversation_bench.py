@@ -107,8 +107,9 @@ def _mouths(seen: Sequence[Seen]) -> NDArray[np.float64]:
     tracker = FaceTracker(static=False)
     openings = []
     for s in seen:
-        rgb = cv2.cvtColor(cv2.imdecode(s.picture, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        faces = tracker.detect(rgb)
+        bgr = cv2.imdecode(s.picture, cv2.IMREAD_COLOR)
+        assert bgr is not None
+        faces = tracker.detect(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
         openings.append(mouth_opening(faces[0].points) if faces else np.nan)
     return np.asarray(openings, np.float64)
 
@@ -198,10 +199,11 @@ async def run(
     recordings = {text: await spoken(text) for text in texts}
     async with contextlib.AsyncExitStack() as stack:
         process = None
+        address = url or ""
         if url is None:
             progress("starting a server …")
-            url, process = await stack.enter_async_context(own_server(verbose))
-        async with call(url, keep=_keep) as running:
+            address, process = await stack.enter_async_context(own_server(verbose))
+        async with call(address, keep=_keep) as running:
             began = time.monotonic()
             greeting = await running.wait_sound(began, 30)
             await running.wait_silent(1.0, 30)
@@ -333,10 +335,9 @@ def _reference_lag(settings: Settings) -> Lag | None:
         sounds.append(np.concatenate([speech.audio, pad]))
         for state in animator.motion(speech)[::2]:
             picture = painter.paint(state)
-            small = cv2.resize(
-                picture, (KEEP_WIDTH, KEEP_WIDTH * picture.shape[0] // picture.shape[1])
-            )
-            faces = tracker.detect(small)
+            height = KEEP_WIDTH * picture.shape[0] // picture.shape[1]
+            small = cv2.resize(picture, (KEEP_WIDTH, height))
+            faces = tracker.detect(np.asarray(small, np.uint8))
             if faces:
                 times.append(at + state.t)
                 mouths.append(mouth_opening(faces[0].points))
