@@ -101,10 +101,14 @@ class BrowserCall:
             now = self.now()
             audible = self.sound_since(now - seconds - 1).audible_times()
             last = float(audible[-1]) if len(audible) else begin
-            if now - max(last, begin) >= seconds:
+            if now - max(last, begin) >= seconds and not self.speaking():
                 return last
             self.page.wait_for_timeout(100)
         raise AssertionError(f"no silence within {limit} s")
+
+    def speaking(self) -> bool:
+        """Whether the page says that the face speaks; between two sentences it still does."""
+        return bool(self.page.evaluate("!!document.querySelector('[data-mode=speaking]')"))
 
     def keep_pictures(self, on: bool) -> None:
         self.page.evaluate("on => { window.__harness.keepPictures = on }", on)

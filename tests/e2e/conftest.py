@@ -134,7 +134,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(
-        viewport={"width": 1280, "height": 800}, permissions=["microphone", "camera"]
+        viewport={"width": 960, "height": 600}, permissions=["microphone", "camera"]
     )
     made.add_init_script(HARNESS)
     yield made

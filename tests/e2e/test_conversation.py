@@ -17,8 +17,8 @@ from visavis.faces import FaceTracker, mouth_opening
 Say = Callable[[str], tuple[NDArray[np.int16], int]]
 Hear = Callable[[NDArray[np.int16], int], str]
 
-#: A slow machine speaks an answer in pieces; only a longer silence is its end.
-END_OF_ANSWER = 4.0
+#: Silence that ends an answer, and the longest wait for one to begin, s.
+END_OF_ANSWER = 2.0
 REPLY_LIMIT = 45.0
 
 
