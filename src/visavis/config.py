@@ -67,7 +67,7 @@ class LocalLLM(Section):
     #: Tokens the model can see; the conversation is trimmed to this.
     context_tokens: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
     max_reply_tokens: Annotated[int, Field(ge=16, le=4096)] = 160
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     #: CPU threads; on a small machine one core must stay free for the face and the video encoder,
     #: or every thread waits for the one that lost its core.
     threads: Annotated[int, Field(ge=1, le=256)] = max(1, min(8, CORES - 1))

@@ -152,7 +152,7 @@ def test_without_a_camera_and_a_microphone_one_can_still_write(
     screenshot(page, "microphone-refused")
     page.get_by_test_id("join-button").click()
     caller.wait_state("connected")
-    page.get_by_test_id("text-input").fill("When can I drive again?")
+    page.get_by_test_id("text-input").fill("When can I drive again after the sedation?")
     page.get_by_test_id("text-send").click()
     page.wait_for_function(
         "document.querySelector('[data-testid=caption-bot]')?.textContent.includes('24')",

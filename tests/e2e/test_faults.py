@@ -30,7 +30,7 @@ def test_the_face_says_so_when_the_language_model_dies_and_recovers(
     caller.wait_silence(2.5)
     at = caller.now()
     server.language_model().kill()
-    caller.page.get_by_test_id("text-input").fill("When can I drive again?")
+    caller.page.get_by_test_id("text-input").fill("When can I drive again after the sedation?")
     caller.page.get_by_test_id("text-send").click()
     first = caller.wait_sound(at, 45)
     caller.wait_silence(2.0, 60)
@@ -40,7 +40,7 @@ def test_the_face_says_so_when_the_language_model_dies_and_recovers(
     while not server.status()["ready"] and time.monotonic() < deadline:
         time.sleep(0.5)
     at = caller.now()
-    caller.page.get_by_test_id("text-input").fill("When can I drive again?")
+    caller.page.get_by_test_id("text-input").fill("When can I drive again after the sedation?")
     caller.page.get_by_test_id("text-send").click()
     first = caller.wait_sound(at, 45)
     caller.wait_silence(2.0, 60)

@@ -176,6 +176,15 @@ class Call:
             while not self.silent_for(seconds):
                 await asyncio.sleep(0.05)
 
+    async def wait_answered(self, after: float, limit: float) -> None:
+        """Wait until the face has said, and been heard to say, all of its answer."""
+        async with asyncio.timeout(limit):
+            while not any(
+                at > after and m.get("type") == "bot-stopped-speaking" for at, m in self.messages
+            ):
+                await asyncio.sleep(0.05)
+        await self.wait_silent(0.6, limit)
+
     async def wait_sound(self, after: float, limit: float) -> float:
         """Wait for the first audible sound after `after`; answers with its time."""
         async with asyncio.timeout(limit):

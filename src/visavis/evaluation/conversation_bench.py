@@ -240,8 +240,8 @@ async def _ask(running: Call, question: str, fact: str, recording: NDArray[np.in
     before = len(running.server_messages("latency"))
     asked_at = time.monotonic()
     _, until = await running.microphone.say(recording)
-    first = await running.wait_sound(until, 20)
-    await running.wait_silent(1.2, 40)
+    first = await running.wait_sound(until, 30)
+    await running.wait_answered(first, 60)
     last = running.last_sound_between(first, time.monotonic()) or first
     splits = running.server_messages("latency")[before:]
     said = _said_since(running, asked_at)
@@ -261,7 +261,7 @@ def _said_since(running: Call, moment: float) -> str:
 async def _barge_in(running: Call, recordings: dict[str, NDArray[np.int16]]) -> tuple[float, float]:
     """Cut a long answer short; the times of the interruption and of the last sound after it."""
     _, until = await running.microphone.say(recordings[LONG_QUESTION])
-    first = await running.wait_sound(until, 20)
+    first = await running.wait_sound(until, 30)
     await asyncio.sleep(max(0.0, first + 1.2 - time.monotonic()))
     begin, _ = await running.microphone.say(recordings[INTERRUPTION])
     # The answer to the interruption comes later; a gap of 0.3 s separates the two.
@@ -273,7 +273,7 @@ async def _barge_in(running: Call, recordings: dict[str, NDArray[np.int16]]) -> 
             if frame.at - last > 0.3:
                 break
             last = frame.at + len(frame.samples) / frame.rate
-    await running.wait_silent(1.2, 40)
+    await running.wait_answered(begin + 1.0, 60)
     return begin, last
 
 
