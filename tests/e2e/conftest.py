@@ -19,7 +19,7 @@ import psutil
 import pytest
 import soxr
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, sync_playwright
 
 from tests.e2e.browser_call import HARNESS, BrowserCall
 from visavis.models import path as model_path
@@ -122,13 +122,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserType]:
+    """Launches browsers; there is one Playwright to a thread."""
+    with sync_playwright() as p:
+        yield p.chromium
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: BrowserType) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.fail("Chromium is not installed: sudo apt-get install chromium")
-    with sync_playwright() as p:
-        launched = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
+    launched = chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield launched
+    launched.close()
 
 
 @pytest.fixture
@@ -142,13 +148,12 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def browser_without_devices() -> Iterator[BrowserContext]:
+def browser_without_devices(chromium: BrowserType) -> Iterator[BrowserContext]:
     """A browser that has no microphone and no camera to give."""
-    with sync_playwright() as p:
-        flags = [f for f in FLAGS if "media-stream" not in f]
-        launched = p.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield launched.new_context(viewport={"width": 390, "height": 844})
-        launched.close()
+    flags = [f for f in FLAGS if "media-stream" not in f]
+    launched = chromium.launch(executable_path=CHROMIUM, args=flags)
+    yield launched.new_context(viewport={"width": 390, "height": 844})
+    launched.close()
 
 
 @pytest.fixture

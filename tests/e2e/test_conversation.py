@@ -17,8 +17,9 @@ from visavis.faces import FaceTracker, mouth_opening
 Say = Callable[[str], tuple[NDArray[np.int16], int]]
 Hear = Callable[[NDArray[np.int16], int], str]
 
-#: Silence that ends an answer, and the longest wait for one to begin, s.
-END_OF_ANSWER = 2.0
+#: Silence that ends an answer (a slow machine needs seconds between two sentences), and the longest
+#: wait for one to begin, s.
+END_OF_ANSWER = 8.0
 REPLY_LIMIT = 45.0
 
 

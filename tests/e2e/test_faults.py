@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, BrowserType
 
 from tests.e2e.browser_call import HARNESS, BrowserCall
 from tests.e2e.conftest import ARTIFACTS, CHROMIUM, FLAGS, Server, start_server, stop_server
@@ -48,34 +49,30 @@ def test_the_face_says_so_when_the_language_model_dies_and_recovers(
     assert re.search(r"24|twenty.?four", said), said
 
 
-def test_a_browser_that_is_killed_frees_its_seat(server: Server) -> None:
+def test_a_browser_that_is_killed_frees_its_seat(server: Server, chromium: BrowserType) -> None:
     server.wait_sessions(0, 15)
-    with sync_playwright() as p:
-        doomed = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = doomed.new_context(permissions=["microphone"]).new_page()
-        page.add_init_script(HARNESS)
-        caller = BrowserCall(page, server.url)
-        caller.open()
-        caller.join()
-        server.wait_sessions(1, 10)
-        page.wait_for_timeout(2000)
-        killed = subprocess.run(
-            ["pgrep", "-f", "--", f"--parent-pid|{CHROMIUM}"], capture_output=True, text=True
-        )
-        assert killed.returncode == 0
-        for pid in killed.stdout.split():
-            if _descends_from(int(pid), os.getpid()):
-                os.kill(int(pid), signal.SIGKILL)
+    before = _browsers()
+    doomed = chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    page = doomed.new_context(permissions=["microphone"]).new_page()
+    page.add_init_script(HARNESS)
+    caller = BrowserCall(page, server.url)
+    caller.open()
+    caller.join()
+    server.wait_sessions(1, 10)
+    page.wait_for_timeout(2000)
+    for process in _browsers() - before:
+        with contextlib.suppress(psutil.Error):
+            process.kill()  # no good-bye from the page
     assert server.wait_sessions(0, 10) < 6.0
 
 
-def _descends_from(pid: int, ancestor: int) -> bool:
-    import psutil
-
-    try:
-        return ancestor in [p.pid for p in psutil.Process(pid).parents()]
-    except psutil.Error:
-        return False
+def _browsers() -> set[psutil.Process]:
+    """The browser processes that the tests have started."""
+    return {
+        p
+        for p in psutil.Process(os.getpid()).children(recursive=True)
+        if "chrom" in p.name().lower()
+    }
 
 
 def test_one_too_many_is_told_so(
