@@ -97,7 +97,7 @@ class FaceSettings(Section):
     replica: str = ""
     width: Annotated[int, Field(ge=160, le=3840)] = 1280
     height: Annotated[int, Field(ge=120, le=2160)] = 720
-    fps: Annotated[int, Field(ge=5, le=60)] = 25
+    fps: Annotated[int, Field(ge=5, le=60)] = 30
     #: Bits per second offered to the video encoder at the start of a call.
     bitrate: Annotated[int, Field(ge=100_000, le=20_000_000)] = 2_500_000
 

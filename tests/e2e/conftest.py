@@ -84,7 +84,9 @@ def start_server(log: Path, **environment: str) -> Server:
     process = subprocess.Popen(
         [sys.executable, "-m", "visavis.cli", "up", "--port", str(port), "--verbose"],
         cwd=log.parent,  # no visavis.toml here
-        env={**os.environ, **environment},
+        # The quick voice: in the default one an answer takes many seconds on a slow machine, and
+        # these tests are about the conversation, not about the voice (tests/speech).
+        env={**os.environ, "VISAVIS_TTS__VOICE": "piper:joe", **environment},
         stdout=out,
         stderr=subprocess.STDOUT,
     )

@@ -2,7 +2,7 @@
 // and records what really arrives: the remote sound sample by sample, the remote pictures as
 // they are presented. Times are performance.now() in seconds.
 (() => {
-  const H = (window.__harness = { sound: [], frames: [], pictures: [], keepPictures: false });
+  const H = (window.__harness = { sound: [], pictures: [], keepPictures: false });
   let context;
   let mic;
 
@@ -89,8 +89,7 @@
   const canvas = document.createElement('canvas');
   const watch = (video) => {
     let n = 0;
-    const seen = (now, meta) => {
-      H.frames.push([now / 1000, meta.mediaTime]);
+    const seen = (now) => {
       if (H.keepPictures && n++ % 2 === 0 && video.videoWidth) {
         canvas.width = 640;
         canvas.height = Math.round((640 * video.videoHeight) / video.videoWidth);
@@ -109,6 +108,14 @@
       watch(video);
     }
   }, 50);
+
+  H.picturesReceived = async () => {
+    let count = 0;
+    (await H.peer.getStats()).forEach((s) => {
+      if (s.type === 'inbound-rtp' && s.kind === 'video') count += s.framesReceived ?? 0;
+    });
+    return count;
+  };
 
   H.soundSince = (t) => {
     const blocks = H.sound.filter(([at]) => at >= t);

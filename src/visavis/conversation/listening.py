@@ -36,6 +36,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import STTService
 from pipecat.turns.eager_end_of_turn_mixin import EagerEndOfTurnSTTServiceMixin
+from pipecat.turns.user_stop import EagerUserTurnStopStrategy
 from pipecat.utils.time import time_now_iso8601
 
 from visavis.conversation.timings import TurnTimings
@@ -70,6 +71,26 @@ class _Pause:
     transcript: asyncio.Future[str] = field(default_factory=asyncio.Future)
     judged: bool = False
     void: bool = False  # the user went on: nobody waits for the transcript any more
+
+
+class _EndOnce(EagerUserTurnStopStrategy):
+    """Ends a turn once.
+
+    Pipecat 1.14 also looks twice a second whether a turn should end; when that falls into the
+    moment at which it is ending, the speculative answer is taken as missing and the question is
+    answered twice.
+    """
+
+    _ending = False
+
+    async def _trigger_user_turn_stopped(self) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        try:
+            await super()._trigger_user_turn_stopped()  # type: ignore[no-untyped-call]
+        finally:
+            self._ending = False
 
 
 class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
@@ -122,9 +143,9 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
     def service_metadata_frame(self) -> STTMetadataFrame:
         """Tell the user aggregator that turns are detected here, eagerly."""
         frame = super().service_metadata_frame()
-        frame.user_turn_strategies = self.recommended_user_turn_strategies(
-            enable_interruptions=True
-        )
+        strategies = self.recommended_user_turn_strategies(enable_interruptions=True)
+        strategies.stop = [_EndOnce()]
+        frame.user_turn_strategies = strategies
         return frame
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
