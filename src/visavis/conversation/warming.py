@@ -3,7 +3,7 @@
 A language model on a CPU spends a quarter of a second and more on reading a question before it
 says its first word. Most of that text is known earlier: the conversation so far when the person
 begins to speak, the first half of the sentence while they say the second. Asking the local server
-for nothing but the reading (`n_predict` 0) leaves it in the prompt cache.
+for as little as it will say (`n_predict` 0: it still makes one token) leaves the rest in its cache.
 """
 
 from __future__ import annotations
