@@ -113,7 +113,7 @@ def stop_server(server: Server) -> None:
         server.process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     folder = tmp_path_factory.mktemp("server")
@@ -123,14 +123,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shutil.copy(running.log, ARTIFACTS / "server.log")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[BrowserType]:
-    """Launches browsers; there is one Playwright to a thread."""
+    """Launches browsers; there is one Playwright to a thread.
+
+    It ends with this package: while it lives, this thread counts as running an event loop, and no
+    asynchronous test can.
+    """
     with sync_playwright() as p:
         yield p.chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: BrowserType) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.fail("Chromium is not installed: sudo apt-get install chromium")

@@ -19,6 +19,7 @@ from visavis.media.spoken import Phone, SpokenAudio, Word
 from visavis.speech.errors import SpeechError, UnknownVoiceError
 from visavis.speech.g2p import English, Pronunciation, ReadWord, read_aloud
 from visavis.speech.g2p.symbols import PRIMARY, SECONDARY, TO_IPA
+from visavis.speech.kokoro_graph import unrolled
 from visavis.speech.onnx_graph import extra_output
 from visavis.speech.shaping import SAMPLE_RATE, join, shape, silence
 from visavis.speech.synthesizer import Stop, check_speed
@@ -64,7 +65,8 @@ class Kokoro:
             self._vocab: dict[str, int] = json.load(f)["vocab"]
         self._english = English.load()
         self._session = _session(
-            (folder / "kokoro-v1.0.int8.onnx").read_bytes() + extra_output(_DURATIONS), threads
+            unrolled((folder / "kokoro-v1.0.int8.onnx").read_bytes()) + extra_output(_DURATIONS),
+            threads,
         )
         self._lock = threading.Lock()
         self._open = True
