@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from loguru import logger
@@ -25,6 +25,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from visavis import __version__
+from visavis.api.limits import BodyLimit
+from visavis.api.offers import OfferError, check_offer
+from visavis.api.problems import documented, problem
+from visavis.api.problems import install as install_problems
 from visavis.config import Settings
 from visavis.conversation.services import Services
 from visavis.conversation.sessions import DrainingError, ServerFullError, Sessions
@@ -32,17 +36,25 @@ from visavis.conversation.video_encoder import install as install_video_encoder
 
 #: An SDP offer is a few kilobytes; anything much larger is not one.
 MAX_SDP = 200_000
+#: Bytes of a request's body; the longest offer, with every character escaped, takes less.
+MAX_BODY = 3_000_000
 #: Seconds after which a person refused a seat may sensibly ask again.
 RETRY_AFTER = 15
+NO_OFFER = "This is not an SDP offer that can be answered. Send the one the browser makes."
+NO_CANDIDATES = "These are not ICE candidates. Send them as the browser gives them."
+CALL_ENDED = "There is no such call, or it has ended. Begin anew with an offer without pc_id."
+NOT_BEGUN = "The conversation could not begin. The server's log says why; please try again."
+#: Where the built web app is.
+PAGE = Path(str(files("visavis").joinpath("web_dist")))
 
 
 class Offer(BaseModel):
     """A WebRTC offer, or a renegotiation of a running connection."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True)
 
     sdp: Annotated[str, Field(min_length=1, max_length=MAX_SDP)]
-    type: Annotated[str, Field(pattern="^offer$")]
+    type: Literal["offer"]
     pc_id: Annotated[str | None, Field(max_length=100, alias="pc_id")] = None
     restart_pc: Annotated[bool | None, Field(alias="restart_pc")] = None
     request_data: Any | None = None
@@ -69,6 +81,12 @@ class Candidates(BaseModel):
 
     pc_id: Annotated[str, Field(min_length=1, max_length=100)]
     candidates: Annotated[list[Candidate], Field(max_length=200)]
+
+
+class Added(BaseModel):
+    """The candidates are known now."""
+
+    status: Literal["success"] = "success"
 
 
 class ReplicaCard(BaseModel):
@@ -100,21 +118,13 @@ class Status(BaseModel):
     version: str
 
 
-class Problem(BaseModel):
-    """An error in words."""
+def create_app(settings: Settings, page: Path = PAGE) -> FastAPI:
+    """The application; models load in its lifespan.
 
-    error: str
-    detail: str
-
-
-def _problem(status: int, error: str, detail: str, **headers: str) -> JSONResponse:
-    return JSONResponse(
-        Problem(error=error, detail=detail).model_dump(), status_code=status, headers=headers
-    )
-
-
-def create_app(settings: Settings) -> FastAPI:
-    """The application; models load in its lifespan."""
+    Args:
+        settings: What is configured.
+        page: Folder of the built web app; without one in it the application says how to build it.
+    """
     install_video_encoder(settings.face.bitrate)
     services = Services(settings)
     sessions = Sessions(services)
@@ -144,14 +154,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sessions = sessions
     app.state.services = services
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, e: RequestValidationError) -> JSONResponse:
-        detail = "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors())
-        return _problem(422, "invalid_request", detail)
-
-    @app.exception_handler(HTTPException)
-    async def refused(_: Request, e: HTTPException) -> JSONResponse:
-        return _problem(e.status_code, "error", str(e.detail))
+    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    install_problems(app)
 
     @app.get("/api/status", summary="Whether a conversation can begin")
     async def status() -> Status:
@@ -195,47 +199,78 @@ def create_app(settings: Settings) -> FastAPI:
             headers={"Cache-Control": "max-age=3600"},
         )
 
+    def forget_closed() -> None:
+        """Drop connections that Pipecat keeps by a name they no longer have, or after their end."""
+        for name, connection in list(webrtc._pcs_map.items()):
+            if connection.pc_id != name or connection.pc.connectionState == "closed":
+                del webrtc._pcs_map[name]
+
     @app.post(
         "/api/offer",
         summary="Begin or renegotiate a call",
-        responses={
-            400: {"model": Problem},
-            404: {"model": Problem, "description": "The call to renegotiate has ended"},
-            422: {"model": Problem},
-            503: {"model": Problem, "description": "No seat is free"},
-        },
+        responses=documented(
+            _400="Not an SDP offer that can be answered",
+            _404="The call to renegotiate has ended",
+            _413="The body is too large",
+            _422="The body is not what is documented",
+            _500="The conversation could not begin",
+            _503="No seat is free, or the server is ending",
+        ),
     )
     async def offer(body: Offer) -> Answer:
+        try:
+            check_offer(body.sdp)
+        except OfferError as e:
+            raise HTTPException(400, str(e)) from e
         request = SmallWebRTCRequest(
             sdp=body.sdp, type=body.type, pc_id=body.pc_id, restart_pc=body.restart_pc
         )
+        failure: Exception | None = None
 
         async def begin(connection: SmallWebRTCConnection) -> None:
-            sessions.open(connection)
+            # Pipecat would log an error and answer as if somebody were there.
+            nonlocal failure
+            try:
+                sessions.open(connection)
+            except Exception as e:
+                failure = e
+                await connection.disconnect()
 
         async with door:
+            forget_closed()
             if not body.pc_id:
                 sessions.check_room()
             elif body.pc_id not in webrtc._pcs_map:
                 # The page begins anew on this; renegotiating would join it to an empty room.
-                raise HTTPException(404, "This call has ended.")
+                raise HTTPException(404, CALL_ENDED)
             try:
                 answer = await webrtc.handle_web_request(request, begin)
-            except (ServerFullError, DrainingError, HTTPException):
-                raise
             except Exception as e:
                 logger.info("Refused an offer: {}", e)
-                raise HTTPException(400, "This is not a WebRTC offer we can answer.") from e
+                raise HTTPException(400, NO_OFFER) from e
+        if isinstance(failure, ServerFullError | DrainingError):
+            raise failure
+        if failure is not None:
+            logger.opt(exception=failure).error("A conversation could not begin")
+            raise HTTPException(500, NOT_BEGUN)
         if answer is None:
-            raise HTTPException(400, "This is not a WebRTC offer we can answer.")
+            raise HTTPException(400, NO_OFFER)
         return Answer(**answer)
 
     @app.patch(
         "/api/offer",
         summary="Add ICE candidates",
-        responses={400: {"model": Problem}, 404: {"model": Problem}, 422: {"model": Problem}},
+        responses=documented(
+            _400="Not ICE candidates",
+            _404="The call has ended",
+            _413="The body is too large",
+            _422="The body is not what is documented",
+        ),
     )
-    async def candidates(body: Candidates) -> dict[str, str]:
+    async def candidates(body: Candidates) -> Added:
+        forget_closed()
+        if body.pc_id not in webrtc._pcs_map:
+            raise HTTPException(404, CALL_ENDED)
         try:
             await webrtc.handle_patch_request(
                 SmallWebRTCPatchRequest(
@@ -243,15 +278,14 @@ def create_app(settings: Settings) -> FastAPI:
                     candidates=[IceCandidate(**c.model_dump()) for c in body.candidates],
                 )
             )
-        except HTTPException:
-            raise
         except Exception as e:
-            raise HTTPException(400, "These are not ICE candidates.") from e
-        return {"status": "success"}
+            logger.info("Refused ICE candidates: {}", e)
+            raise HTTPException(400, NO_CANDIDATES) from e
+        return Added()
 
     @app.exception_handler(ServerFullError)
     async def full(_: Request, e: ServerFullError) -> JSONResponse:
-        return _problem(
+        return problem(
             503,
             "server_full",
             f"{e} Please try again shortly.",
@@ -260,26 +294,44 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.exception_handler(DrainingError)
     async def draining(_: Request, e: DrainingError) -> JSONResponse:
-        return _problem(503, "server_stopping", str(e), **{"Retry-After": "60"})
+        return problem(
+            503,
+            "server_stopping",
+            f"{e} Please try again in a minute.",
+            **{"Retry-After": "60"},
+        )
 
-    _serve_page(app)
+    _serve_page(app, page)
     return app
 
 
-def _serve_page(app: FastAPI) -> None:
+def _serve_page(app: FastAPI, page: Path) -> None:
     """Serve the built web app, or say how to build it."""
-    page = Path(str(files("visavis").joinpath("web_dist")))
     if not (page / "index.html").is_file():
 
         @app.get("/", include_in_schema=False)
         async def missing() -> JSONResponse:
-            return _problem(503, "no_page", "The page is not built. Run `make web`.")
+            return problem(
+                503,
+                "no_page",
+                "The page is not built. Run `make web` where Vis-à-vis was checked out, then start "
+                "the server again.",
+            )
 
         return
 
-    @app.get("/", include_in_schema=False)
-    async def index() -> FileResponse:
+    async def index(_: Request) -> FileResponse:
         # The page names its assets by hash; only the page itself must not be kept.
         return FileResponse(page / "index.html", headers={"Cache-Control": "no-cache"})
 
-    app.mount("/", StaticFiles(directory=page), name="page")
+    app.add_route("/", index)
+    # The page has no mount at the root: it would answer for every address, those of the API too.
+    for entry in page.iterdir():
+        if entry.is_dir():
+            app.mount(f"/{entry.name}", StaticFiles(directory=entry))
+        else:
+            app.add_route(f"/{entry.name}", partial(_file, entry))
+
+
+async def _file(path: Path, _: Request) -> FileResponse:
+    return FileResponse(path)
