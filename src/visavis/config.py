@@ -78,7 +78,7 @@ class LocalSTT(Section):
 
     model: Literal["stt-whisper-base", "stt-whisper-tiny-en"] = "stt-whisper-base"
     language: str = "en"
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class LocalTTS(Section):

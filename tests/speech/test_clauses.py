@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visavis.speech.clauses import LONGEST, ClauseAggregator, Clauses
+from visavis.speech.clauses import FIRST_WORDS, LONGEST, SLOW, ClauseAggregator, Clauses
 
 
 def pieces(text: str, step: int = 1) -> list[str]:
@@ -82,3 +82,29 @@ async def test_as_a_pipecat_aggregator() -> None:
     assert aggregator.text.text == "And"
     await aggregator.handle_interruption()
     assert await aggregator.flush() is None
+
+
+def test_slow_text_is_spoken_from_its_first_phrase() -> None:
+    text = "You can drive again after 24 hours. Not before."
+    clauses = Clauses()
+    assert clauses.push("You can drive again after ", slow=True) == ["You can drive again"]
+    assert clauses.push(text[26:], slow=True) == ["after 24 hours."]
+    assert Clauses().push("You can drive again after ") == []
+
+
+@pytest.mark.parametrize("text", ["Wait for me ", "It is at ", "Rest at home with "])
+def test_a_first_phrase_is_not_clipped(text: str) -> None:
+    found = Clauses().push(text, slow=True)
+    assert all(len(p.split()) >= FIRST_WORDS for p in found)
+
+
+async def test_the_aggregator_notices_that_text_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("visavis.speech.clauses.time.monotonic", lambda: now)
+    aggregator = ClauseAggregator()
+    for text in ("You can ", "drive again "):
+        assert [a async for a in aggregator.aggregate(text)] == []
+    now += SLOW + 0.01
+    assert [a.text async for a in aggregator.aggregate("after ")] == ["You can drive again"]
+    await aggregator.flush()
+    assert [a async for a in aggregator.aggregate("You can drive again after ")] == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 from typing import Annotated
 
 import typer
 import uvicorn
+import uvloop
 from loguru import logger
 
 from visavis.config import ConfigError, Settings, load_settings
@@ -77,8 +79,13 @@ def serve(settings: Settings) -> None:
     from visavis.models import MissingModelError
     from visavis.replicas.errors import ReplicaError
 
+    # Threads that wait must sleep, not spin: the models share the cores with the face. Read by
+    # native libraries as they are loaded, and inherited by the language model's process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
     except (ConfigError, MissingModelError, ReplicaError, LLMServerError) as e:
         raise _fail(str(e)) from e
     except KeyboardInterrupt:

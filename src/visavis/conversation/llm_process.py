@@ -25,6 +25,9 @@ def serve(args: argparse.Namespace) -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = args.port
     params.n_gpu_layers = args.gpu_layers
+    # Weights that are only mapped from the file are dropped by a system that is short of memory,
+    # and an answer then waits for the disk.
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.n_parallel = args.slots
     params.n_ctx = args.context * args.slots
     params.cpuparams.n_threads = args.threads

@@ -33,9 +33,10 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 from pipecat.transports.base_transport import TransportParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
-from visavis.config import LocalLLM
+from visavis.config import LocalLLM, LocalSTT
 from visavis.conversation.context import ContextTrimmer, estimate_tokens
 from visavis.conversation.services import SPEECH_RATE, Services
 from visavis.conversation.timings import ReplyTimings, TurnTimings
@@ -171,8 +172,13 @@ class Session:
             self._face,
         )
         context = LLMContext()
+        # Our own hearing brings its strategies along; Pipecat's would load models for nothing.
+        own_turns = ExternalUserTurnStrategies() if isinstance(s.stt, LocalSTT) else None
         aggregators = LLMContextAggregatorPair(
-            context, user_params=LLMUserAggregatorParams(user_turn_stop_timeout=4.0)
+            context,
+            user_params=LLMUserAggregatorParams(
+                user_turn_stop_timeout=4.0, user_turn_strategies=own_turns
+            ),
         )
         stages: list[Any] = [
             transport.input(),

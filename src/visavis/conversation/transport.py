@@ -11,7 +11,8 @@ import fractions
 
 import cv2
 import numpy as np
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCPeerConnection
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 from pipecat.frames.frames import (
@@ -36,6 +37,18 @@ from pipecat.transports.smallwebrtc.transport import (
 from visavis.conversation.face import Face
 
 VIDEO_CLOCK = 90_000
+
+
+def hear_at_once(peer: RTCPeerConnection) -> None:
+    """Take sound from the jitter buffer as soon as its packets are in order.
+
+    aiortc holds four packets (80 ms) back, so that playing them does not stutter. Nothing is
+    played here: late sound only delays the answer and the stop at an interruption.
+    """
+    for receiver in peer.getReceivers():
+        if receiver.track is not None and receiver.track.kind == "audio":
+            # There is no public setting.
+            receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, prefetch=1)  # type: ignore[attr-defined]
 
 
 class FaceVideoTrack(MediaStreamTrack):
@@ -122,6 +135,7 @@ class CallTransport(SmallWebRTCTransport):
         return self._output
 
     async def _on_client_connected(self, webrtc_connection: SmallWebRTCConnection) -> None:
+        hear_at_once(webrtc_connection.pc)
         # In place of the tracks that Pipecat has just put there.
         webrtc_connection.replace_audio_track(self._face.playout)
         webrtc_connection.replace_video_track(FaceVideoTrack(self._face))

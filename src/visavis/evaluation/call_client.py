@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import numpy as np
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 from numpy.typing import NDArray
@@ -96,9 +96,19 @@ def audible(samples: NDArray[np.int16], rate: int) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One received audio frame: monotonic arrival time, RTP time (s), mono int16 samples."""
+    """One received audio frame.
+
+    Attributes:
+        at: When it could be played, monotonic: after this client's jitter buffer, which holds
+            four packets.
+        arrived: When its packet came in from the network.
+        pts: RTP time, s.
+        samples: Mono int16.
+        rate: Of the samples, Hz.
+    """
 
     at: float
+    arrived: float
     pts: float
     samples: NDArray[np.int16]
     rate: int
@@ -111,9 +121,17 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One received picture: monotonic arrival time, RTP time (s), what `keep` made of it."""
+    """One received picture.
+
+    Attributes:
+        at: When it was decoded, monotonic.
+        arrived: When the last of its packets came in from the network.
+        pts: RTP time, s.
+        picture: What `keep` made of it.
+    """
 
     at: float
+    arrived: float
     pts: float
     picture: Any
 
@@ -234,7 +252,12 @@ async def call(
 
     @peer.on("track")
     def on_track(track: MediaStreamTrack) -> None:
-        work = _listen(track, running) if track.kind == "audio" else _watch(track, running, keep)
+        receiver = next(r for r in peer.getReceivers() if r.track is track)
+        arrivals = _note_arrivals(receiver)
+        if track.kind == "audio":
+            work = _listen(track, running, arrivals)
+        else:
+            work = _watch(track, running, arrivals, keep)
         tasks.append(asyncio.create_task(work))
 
     try:
@@ -286,20 +309,49 @@ def _seconds(frame: AudioFrame | VideoFrame) -> float:
     return float((frame.pts or 0) * (frame.time_base or 0))
 
 
-async def _listen(track: MediaStreamTrack, into: Call) -> None:
+def _note_arrivals(receiver: RTCRtpReceiver) -> dict[int, float]:
+    """When the last packet of each frame came in, by the frame's ``pts``; filled as packets come.
+
+    Sound waits longer than pictures in aiortc's jitter buffers; a browser's player brings both
+    back in step by their RTCP reports, so what counts for lip-sync is how they arrive.
+    """
+    arrivals: dict[int, float] = {}
+    handle = receiver._handle_rtp_packet
+    origin: int | None = None  # aiortc counts from the first time stamp
+
+    async def note(packet: Any, arrival_time_ms: int) -> None:
+        nonlocal origin
+        origin = packet.timestamp if origin is None else origin
+        arrivals[(packet.timestamp - origin) & 0xFFFFFFFF] = time.monotonic()
+        await handle(packet, arrival_time_ms)
+
+    setattr(receiver, "_handle_rtp_packet", note)  # noqa: B010 (no public hook)
+    return arrivals
+
+
+async def _listen(track: MediaStreamTrack, into: Call, arrivals: dict[int, float]) -> None:
     with contextlib.suppress(MediaStreamError):
         while True:
             frame = await track.recv()
             assert isinstance(frame, AudioFrame)
+            at = time.monotonic()
             samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0].copy()
-            pts = _seconds(frame)
             into.heard.append(
-                Heard(time.monotonic(), pts, samples.astype(np.int16), frame.sample_rate)
+                Heard(
+                    at,
+                    arrivals.pop(frame.pts or 0, at),
+                    _seconds(frame),
+                    samples.astype(np.int16),
+                    frame.sample_rate,
+                )
             )
 
 
 async def _watch(
-    track: MediaStreamTrack, into: Call, keep: Callable[[VideoFrame], Any] | None
+    track: MediaStreamTrack,
+    into: Call,
+    arrivals: dict[int, float],
+    keep: Callable[[VideoFrame], Any] | None,
 ) -> None:
     with contextlib.suppress(MediaStreamError):
         while True:
@@ -307,4 +359,4 @@ async def _watch(
             assert isinstance(frame, VideoFrame)
             at = time.monotonic()
             picture = keep(frame) if keep else None
-            into.seen.append(Seen(at, _seconds(frame), picture))
+            into.seen.append(Seen(at, arrivals.pop(frame.pts or 0, at), _seconds(frame), picture))

@@ -299,8 +299,12 @@ def _offsets(
     if reference is None:
         return []
     heard, seen = running.heard, running.seen
-    sound_clock = common_clock(np.array([h.at for h in heard]), np.array([h.pts for h in heard]))
-    picture_clock = common_clock(np.array([s.at for s in seen]), np.array([s.pts for s in seen]))
+    sound_clock = common_clock(
+        np.array([h.arrived for h in heard]), np.array([h.pts for h in heard])
+    )
+    picture_clock = common_clock(
+        np.array([s.arrived for s in seen]), np.array([s.pts for s in seen])
+    )
     good = np.isfinite(mouths)
     found = []
     for turn in asked:

@@ -1,12 +1,14 @@
 """Cutting a reply that is still being written into pieces that can be spoken.
 
 The first piece is short, so that the voice can begin early; after that whole sentences, which
-sound better.
+sound better. When the text comes slowly the first piece is a phrase only: a person who thinks
+while speaking pauses there too.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 
 from pipecat.utils.text.base_text_aggregator import Aggregation, BaseTextAggregator, TextType
@@ -15,6 +17,9 @@ from visavis.speech.g2p.normalise import ABBREVIATIONS, TITLES
 
 #: A first piece shorter than both is held back: it would sound clipped.
 FIRST_WORDS, FIRST_CHARS = 3, 12
+#: Text that comes for longer than this without a clause's end is slow, s: at 25 words a second,
+#: twice what a reader reads, a clause would be complete.
+SLOW = 0.15
 #: Without any mark, the first piece ends before a joining word once it is this long.
 _FIRST_LONG_WORDS = 8
 #: No piece grows longer than this many characters.
@@ -23,6 +28,10 @@ LONGEST = 280
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:][\"'”’)\]*_]*(?=\s)|\s[-–—]+(?=\s)|—(?=\S)")
 _JOINING = re.compile(r"\s(?=(?:and|but|or|so|because|if|when|while|which|that|until|unless)\s)")
+_PHRASE = re.compile(
+    r"\s(?=(?:after|at|before|because|but|by|during|every|for|from|if|in|on|once|or|so|unless|until"
+    r"|when|while|with|within|without)\s)"
+)
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,2}$")
 _INITIAL = re.compile(r"(?:^|\s)(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])$")
 _NO_BREAK = re.compile(r"(?:^|\s)[$€£]?\d[\d,.]*$")
@@ -39,6 +48,7 @@ class Clauses:
 
     def __init__(self, *, first_short: bool = True) -> None:
         self._first_short = first_short
+        self._slow = False
         self._text = ""
         self._first = True
         self._seen = 0  # characters of the text already looked at
@@ -48,11 +58,16 @@ class Clauses:
         """Text not yet given out."""
         return self._text
 
-    def push(self, text: str) -> list[str]:
+    def push(self, text: str, *, slow: bool = False) -> list[str]:
         """Add text; the pieces that are complete now, stripped, none empty.
 
         Joining all pieces with a space gives the text, white space apart.
+
+        Args:
+            text: What comes next.
+            slow: The rest will be long in coming: a phrase will do for the first piece.
         """
+        self._slow = slow
         pieces = []
         for char in text:
             self._text += char
@@ -98,6 +113,10 @@ class Clauses:
             for m in _JOINING.finditer(text):
                 if len(text[: m.start()].split()) >= _FIRST_LONG_WORDS:
                     return m.start()
+            if self._slow:
+                for m in _PHRASE.finditer(text):
+                    if _long_enough(text[: m.start()]):
+                        return m.start()
         if len(text) >= LONGEST:
             return _emergency(text)
         return 0
@@ -143,6 +162,7 @@ class ClauseAggregator(BaseTextAggregator):
     def __init__(self, *, first_short: bool = True) -> None:
         super().__init__(aggregation_type=TextType.SENTENCE)
         self._clauses = Clauses(first_short=first_short)
+        self._began: float | None = None  # when this reply's text began to come
 
     @property
     def text(self) -> Aggregation:
@@ -151,18 +171,22 @@ class ClauseAggregator(BaseTextAggregator):
 
     async def aggregate(self, text: str) -> AsyncIterator[Aggregation]:
         """Add text; yields the pieces complete now."""
-        for piece in self._clauses.push(text):
+        now = time.monotonic()
+        self._began = self._began or now
+        for piece in self._clauses.push(text, slow=now - self._began > SLOW):
             yield Aggregation(piece, TextType.SENTENCE)
 
     async def flush(self) -> Aggregation | None:
         """The rest, at the end of a reply."""
+        self._began = None
         rest = self._clauses.flush()
         return Aggregation(rest, TextType.SENTENCE) if rest else None
 
     async def handle_interruption(self) -> None:
         """Forget the reply that was cut off."""
-        self._clauses.clear()
+        await self.reset()
 
     async def reset(self) -> None:
         """Forget everything."""
+        self._began = None
         self._clauses.clear()

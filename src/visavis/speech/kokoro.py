@@ -1,7 +1,7 @@
 """The Kokoro voice (hexgrad, 82 M parameters, Apache-2.0) on onnxruntime, with phoneme times.
 
-The published graph rounds a duration for each token, in frames of 600 samples; naming that
-tensor as an output gives exact times for nothing (StyleTTS 2, Li et al. 2023, §3.2).
+The model gives each token a duration in frames of 600 samples, so phoneme times are exact
+(StyleTTS 2, Li et al. 2023, §3.2).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from visavis.media.spoken import Phone, SpokenAudio, Word
 from visavis.speech.errors import SpeechError, UnknownVoiceError
 from visavis.speech.g2p import English, Pronunciation, ReadWord, read_aloud
 from visavis.speech.g2p.symbols import PRIMARY, SECONDARY, TO_IPA
-from visavis.speech.kokoro_graph import unrolled
-from visavis.speech.onnx_graph import extra_output
+from visavis.speech.kokoro_graph import DURATIONS, ENERGY, FEATURES, PITCH, halves
 from visavis.speech.shaping import SAMPLE_RATE, join, shape, silence
 from visavis.speech.synthesizer import Stop, check_speed
 
-_DURATIONS = "/encoder/Round_output_0"
 _FRAME = 600  # samples
+#: Predicted energy below which nothing can be heard, and the frames kept around what can.
+_SILENT, _MARGIN = -4.0, 4
 #: Phonemes said in one go: the model takes 510, but long inputs lose their melody.
 _MAX_PHONEMES = 240
 #: Pause between two parts of one text, after a mark, s; the model's own silence is trimmed.
@@ -64,10 +64,8 @@ class Kokoro:
         with (folder / "vocab.json").open(encoding="utf-8") as f:
             self._vocab: dict[str, int] = json.load(f)["vocab"]
         self._english = English.load()
-        self._session = _session(
-            unrolled((folder / "kokoro-v1.0.int8.onnx").read_bytes()) + extra_output(_DURATIONS),
-            threads,
-        )
+        prosody, sound = halves((folder / "kokoro-v1.0.int8.onnx").read_bytes())
+        self._prosody, self._sound = _session(prosody, threads), _session(sound, threads)
         self._lock = threading.Lock()
         self._open = True
 
@@ -94,38 +92,72 @@ class Kokoro:
         """Release the model."""
         with self._lock:
             self._open = False
-            del self._session
+            del self._prosody, self._sound
 
     def _say(self, said: Pronunciation, speed: float, stop: Stop) -> SpokenAudio:
         known = [i for i, c in enumerate(said.phonemes) if c in self._vocab]
         ids = [self._vocab[said.phonemes[i]] for i in known]
+        if said.phonemes[-1:].isalpha():
+            ids.append(self._vocab[","])  # a phrase without a mark goes on: do not let it fall
         if len(ids) > len(self._style) - 1:
             raise SpeechError(f"{len(ids)} phonemes at once are too many; this is a bug.")
         with self._lock:
             if not self._open:
                 raise SpeechError("The voice is closed; open it again with open_synthesizer.")
-            inputs = {
-                "tokens": np.array([[0, *ids, 0]], np.int64),
-                "style": self._style[len(ids)],
-                "speed": np.array([speed], np.float32),
-            }
             options = onnxruntime.RunOptions()
             options.log_severity_level = 4
             with stop.ending_with(lambda: setattr(options, "terminate", True)):
                 try:
-                    audio, durations = self._session.run(None, inputs, options)
+                    audio, durations, skipped = self._run(ids, speed, options)
                 except Exception as e:
                     stop.check()
                     raise SpeechError(f"Kokoro could not say {said.phonemes!r}: {e}") from e
-        ends = np.cumsum(np.asarray(durations, np.float64).reshape(-1)) * _FRAME / SAMPLE_RATE
+        ends = np.cumsum(durations) * _FRAME / SAMPLE_RATE - skipped
         ends = np.maximum(ends - _ADVANCE, 0.0)
         # Token 0 is the padding before the first phoneme.
         spans = {i: (float(ends[k]), float(ends[k + 1])) for k, i in enumerate(known)}
         return shape(
-            np.asarray(audio, np.float32).reshape(-1),
+            audio,
             phones_of(said.phonemes, spans),
             words_of(said, spans),
         )
+
+    def _run(
+        self, ids: list[int], speed: float, options: onnxruntime.RunOptions
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
+        """Sound, frames per token, and the seconds of silence left out at the beginning."""
+        style = self._style[len(ids)]
+        tokens = np.array([[0, *ids, 0]], np.int64)
+        durations, features, pitch, energy = self._prosody.run(
+            [DURATIONS, FEATURES, PITCH, ENERGY],
+            {"tokens": tokens, "style": style, "speed": np.array([speed], np.float32)},
+            options,
+        )
+        begin, end = _sounding_frames(np.asarray(energy))
+        (audio,) = self._sound.run(
+            ["audio"],
+            {
+                "style": style,
+                FEATURES: np.asarray(features)[:, :, begin:end],
+                PITCH: np.asarray(pitch)[:, 2 * begin : 2 * end],
+                ENERGY: np.asarray(energy)[:, 2 * begin : 2 * end],
+            },
+            options,
+        )
+        return (
+            np.asarray(audio, np.float32).reshape(-1),
+            np.asarray(durations, np.float64).reshape(-1),
+            begin * _FRAME / SAMPLE_RATE,
+        )
+
+
+def _sounding_frames(energy: NDArray[np.float32]) -> tuple[int, int]:
+    """First frame and end of what can be heard, from the energy of half frames."""
+    frames = energy.shape[1] // 2
+    heard = np.flatnonzero(energy[0] > _SILENT) // 2
+    if not len(heard):
+        return 0, frames
+    return max(0, int(heard[0]) - _MARGIN), min(frames, int(heard[-1]) + 1 + _MARGIN)
 
 
 def phones_of(phonemes: str, spans: dict[int, tuple[float, float]]) -> list[Phone]:

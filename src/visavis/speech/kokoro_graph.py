@@ -1,4 +1,8 @@
-"""The Kokoro graph rewritten to run faster, with the same numbers.
+"""The Kokoro graph rewritten to run faster.
+
+The published graph is cut in two: what is to be said when (quick), and the sound of it (slow).
+Between the two the silence around the words, a third of a short sentence, can be left out, and a
+long sentence can be divided.
 
 The published int8 graph convolves with ``ConvInteger``, which onnxruntime computes for signals of
 one dimension with a slow unfolding and, for unsigned weights, without the processor's int8 dot
@@ -10,32 +14,78 @@ time (``benchmarks/voices.py``).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import MutableSequence
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 _MICROSOFT = "com.microsoft"
 _TO_END = np.iinfo(np.int64).max
 
+#: What lies between the two halves: frames each token lasts (float32, ``(1, tokens)``); the sounds
+#: features by frame (``(1, 512, frames)``); pitch and energy by half frame (``(1, 2 * frames)``).
+DURATIONS, FEATURES, PITCH, ENERGY = (
+    "/encoder/Round_output_0",
+    "/encoder/MatMul_1_output_0",
+    "/encoder/Reshape_output_0",
+    "/encoder/Reshape_1_output_0",
+)
 
-def unrolled(model: bytes) -> bytes:
-    """The model with every plain integer convolution over time as a matrix multiplication.
+
+def halves(model: bytes) -> tuple[bytes, bytes]:
+    """The published model as two: tokens to :data:`DURATIONS` and the rest; these to ``audio``."""
+    prosody, sound = onnx.load_model_from_string(model), onnx.load_model_from_string(model)
+    _set(prosody.graph.output, [DURATIONS, FEATURES, PITCH, ENERGY])
+    _keep_used(prosody)
+    _set(sound.graph.input, ["style", FEATURES, PITCH, ENERGY])
+    _keep_used(sound)
+    signed = _signed_products_are_exact()
+    for half in (prosody, sound):
+        unroll(half, signed=signed)
+    return prosody.SerializeToString(), sound.SerializeToString()
+
+
+def _set(values: MutableSequence[ValueInfoProto], names: list[str]) -> None:
+    """Make float tensors of these names a graph's inputs or outputs."""
+    del values[:]
+    values.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
+
+
+def _keep_used(model: ModelProto) -> None:
+    """Drop the nodes whose results nobody reads, and the constants nobody needs."""
+    graph = model.graph
+    given = {i.name for i in graph.input}
+    wanted = {o.name for o in graph.output}
+    kept = []
+    for node in reversed(graph.node):  # nodes stand in the order of computation
+        if any(o in wanted and o not in given for o in node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    constants = [i for i in graph.initializer if i.name in wanted]
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+
+
+def unroll(model: ModelProto, *, signed: bool) -> None:
+    """Make every plain integer convolution over time a matrix multiplication, in place.
 
     Convolutions with groups or strides stay as they are.
 
     Args:
-        model: A serialised ONNX model, quantised dynamically by onnxruntime's tools.
+        model: Quantised dynamically by onnxruntime's tools.
+        signed: Give the weights as signed bytes; for processors that multiply them exactly.
     """
-    parsed = onnx.load_model_from_string(model)
-    _Rewriter(parsed, signed=_signed_products_are_exact()).run()
-    return bytes(parsed.SerializeToString())
+    _Unrolling(model, signed=signed).run()
 
 
-class _Rewriter:
+class _Unrolling:
     def __init__(self, model: ModelProto, *, signed: bool) -> None:
+        self._model = model
         self._graph = model.graph
         self._signed = signed
         self._constants = {i.name: i for i in model.graph.initializer}
@@ -59,14 +109,10 @@ class _Rewriter:
                 nodes += instead[node.output[0]]
             elif node.output[0] not in gone:
                 nodes.append(node)
-        nodes = self._used(nodes)
-        wanted = {name for n in nodes for name in n.input}
-        constants = [*self._graph.initializer, *self._new.values()]
-        constants = [i for i in constants if i.name in wanted]
         del self._graph.node[:]
         self._graph.node.extend(nodes)
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(constants)
+        self._graph.initializer.extend(self._new.values())
+        _keep_used(self._model)
 
     def _unroll(self, conv: NodeProto) -> tuple[list[NodeProto], list[NodeProto]] | None:
         """Nodes in place of a convolution and of what rescales its result; and those replaced.
@@ -149,17 +195,6 @@ class _Rewriter:
         if name not in self._new:
             self._new[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
-
-    def _used(self, nodes: list[NodeProto]) -> list[NodeProto]:
-        """Without nodes whose results nobody reads any more."""
-        while True:
-            wanted = {n for node in nodes for n in node.input} | {
-                o.name for o in self._graph.output
-            }
-            kept = [node for node in nodes if any(o in wanted for o in node.output)]
-            if len(kept) == len(nodes):
-                return kept
-            nodes = kept
 
 
 def _signed_products_are_exact() -> bool:

@@ -16,7 +16,7 @@ TARGET_RMS_DB = -21.0
 #: No sample exceeds this, of 1.
 PEAK = 0.95
 #: Silence kept before the first sound and after the last, s.
-LEAD, TAIL = 0.04, 0.08
+LEAD, TAIL = 0.02, 0.08
 _BLOCK = 240  # samples judged at a time: 10 ms
 #: Quieter than this below the loudest block is silence, dB.
 _SILENCE_DB = 42.0
