@@ -84,9 +84,7 @@ def start_server(log: Path, **environment: str) -> Server:
     process = subprocess.Popen(
         [sys.executable, "-m", "visavis.cli", "up", "--port", str(port), "--verbose"],
         cwd=log.parent,  # no visavis.toml here
-        # The quick voice: in the default one an answer takes many seconds on a slow machine, and
-        # these tests are about the conversation, not about the voice (tests/speech).
-        env={**os.environ, "VISAVIS_TTS__VOICE": "piper:joe", **environment},
+        env={**os.environ, **environment},
         stdout=out,
         stderr=subprocess.STDOUT,
     )

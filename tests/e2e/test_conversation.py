@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 from playwright.sync_api import BrowserContext, Page
 
@@ -21,6 +23,7 @@ Hear = Callable[[NDArray[np.int16], int], str]
 #: wait for one to begin, s.
 END_OF_ANSWER = 2.5
 REPLY_LIMIT = 45.0
+RECORDING = Path(__file__).parents[1] / "data" / "ami_question.flac"
 
 
 def ask(caller: BrowserCall, spoken: Say, question: str) -> tuple[Sound, float, float]:
@@ -97,9 +100,8 @@ def test_questions_are_answered_aloud_with_the_facts(
     assert np.quantile(openings[speaking], 0.9) > 0.05
     assert np.std(openings[speaking]) > 3 * np.std(openings[silent])
     assert np.mean(openings[silent] < 0.03) >= 0.98
-    # 30 are sent; on two cores the server, the browser and the recogniser compete for them.
-    assert rate >= 20, f"{rate:.1f} pictures a second"
     print(f"{rate:.1f} pictures a second received")
+    assert rate >= 24, f"{rate:.1f} pictures a second"
 
     caller.page.get_by_test_id("hangup-button").click()
     caller.wait_state("ended")
@@ -131,6 +133,24 @@ def test_barge_in_stops_sound_and_mouth_and_the_next_question_is_answered(
     caller.keep_pictures(False)
     sound, _, _ = ask(caller, spoken, "When can I drive again after the sedation?")
     assert re.search(r"24|twenty.?four", hear(sound.samples, 48_000))
+
+
+def test_a_recorded_person_is_understood_and_answered(caller: BrowserCall) -> None:
+    """A real voice, far from the microphone, with a room around it; one turn of seven seconds."""
+    caller.open()
+    caller.join()
+    caller.wait_sound(0.0, REPLY_LIMIT)
+    caller.wait_silence(2.5)
+    recording = decode_audio(str(RECORDING), sampling_rate=16_000)
+    pcm = np.asarray(np.clip(recording * 32767, -32768, 32767), np.int16)
+    begin, until = caller.say(pcm, 16_000)
+    answered = caller.wait_sound(begin + 0.5, REPLY_LIMIT)
+    assert answered > until, "the face spoke before the person had finished"
+    caller.wait_silence(END_OF_ANSWER, 90)
+    caller.page.keyboard.press("t")
+    lines = caller.page.get_by_test_id("transcript").inner_text().lower()
+    understood = [w for w in ("remind", "note", "finish", "writing", "back") if w in lines]
+    assert len(understood) >= 4, lines
 
 
 def test_a_typed_question_is_answered(caller: BrowserCall, hear: Hear) -> None:
