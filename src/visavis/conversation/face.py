@@ -17,7 +17,7 @@ from visavis.speech.tts_service import SpokenAudioFrame
 
 #: A picture is begun this long before its sound leaves, so that both reach the network together:
 #: about one painting and one encoding.
-LEAD = 0.03
+LEAD = 0.015
 
 
 class Face:
