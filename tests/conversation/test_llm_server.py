@@ -57,6 +57,21 @@ async def test_it_answers_and_is_restarted_when_killed(server: LlamaServer) -> N
     assert "nine" in (await ask(server, "When does the clinic open?")).lower()
 
 
+async def test_it_stands_still_while_held_and_not_for_long(
+    server: LlamaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server.pid is not None
+    process = psutil.Process(server.pid)
+    async with server.held(), server.held():
+        assert process.status() == psutil.STATUS_STOPPED
+    assert process.status() != psutil.STATUS_STOPPED
+    monkeypatch.setattr("visavis.conversation.llm_server.HOLD_LIMIT", 0.1)
+    async with server.held():
+        await asyncio.sleep(0.3)
+        assert process.status() != psutil.STATUS_STOPPED
+        assert "nine" in (await ask(server, "When does the clinic open?")).lower()
+
+
 async def test_a_broken_model_is_reported_not_waited_for(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(1000))

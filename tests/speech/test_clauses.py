@@ -89,6 +89,8 @@ def test_slow_text_is_spoken_from_its_first_phrase() -> None:
     clauses = Clauses()
     assert clauses.push("You can drive again after ", slow=True) == ["You can drive again"]
     assert clauses.push(text[26:], slow=True) == ["after 24 hours."]
+    whole = Clauses().push("Call the clinic if it is warm, or red, or if it hurts. ", slow=True)
+    assert whole == ["Call the clinic", "if it is warm,", "or red, or if it hurts."]
     assert Clauses().push("You can drive again after ") == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -126,6 +128,29 @@ async def test_a_reply_is_spoken_in_pieces_and_written_in_words() -> None:
     assert len(pieces) == 3
     for a, b in zip(pieces, [*pieces[1:], len(frames)], strict=True):
         check_order([f for f in frames[a:b] if isinstance(f, (SpokenAudioFrame, TTSTextFrame))])
+
+
+async def test_way_is_made_for_the_first_piece_of_each_reply_only() -> None:
+    voice = Beeper()
+    held: list[tuple[int, int]] = []
+
+    @asynccontextmanager
+    async def make_way() -> AsyncIterator[None]:
+        before = len(voice.said)
+        yield
+        held.append((before, len(voice.said)))
+
+    reply = [
+        LLMFullResponseStartFrame(),
+        LLMTextFrame("You can take a shower, but keep it dry. Anything else?"),
+        LLMFullResponseEndFrame(),
+    ]
+    await run_test(
+        VisavisTTSService(voice, make_way=make_way),
+        frames_to_send=[*reply, SleepFrame(0.2), *reply],
+    )
+    assert len(voice.said) == 6
+    assert held == [(0, 1), (3, 4)]
 
 
 async def test_what_is_not_for_the_context_is_marked() -> None:

@@ -73,6 +73,7 @@ def _conversation_table(r: dict[str, Any]) -> Table:
     row("end of question → answer heard", r["latency_s"], "1.2 / 2.0")
     for name, q in r["split_s"].items():
         row(f"  {name}", q)
+    row("longest pause in an answer", r["pause_in_answer_s"])
     row("barge-in → sound stops", r["barge_in_sound_s"], "0.4")
     row("barge-in → mouth closed", r["barge_in_mouth_s"], "0.4")
     av = r["av_offset_ms"]

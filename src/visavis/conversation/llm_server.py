@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import httpx
+import psutil
 from loguru import logger
 
 #: Seconds a model may take to load before it counts as broken.
@@ -17,6 +18,8 @@ LOAD_TIMEOUT = 180.0
 #: Seconds between health checks, and how many may fail in a row.
 HEALTH_INTERVAL = 5.0
 HEALTH_FAILURES = 3
+#: Seconds the model may be held still at a time.
+HOLD_LIMIT = 1.5
 #: Pauses before the restarts after the first; the last repeats.
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)
 
@@ -53,6 +56,7 @@ class LlamaServer:
         self._ready = asyncio.Event()
         self._prefix: list[dict[str, str]] = []
         self._last_words: list[str] = []
+        self._holding = 0
         self.restarts = 0
 
     @property
@@ -105,6 +109,29 @@ class LlamaServer:
                 await self._supervisor
             self._supervisor = None
         await self._kill()
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """While inside, the model stands still, for at most :data:`HOLD_LIMIT` seconds.
+
+        For work that somebody waits for more than for the model's next words, on a machine whose
+        cores the two would share. A reply in progress is delayed, not lost.
+        """
+        process = self._process if self.ready else None
+        if process is None or process.returncode is not None:
+            yield
+            return
+        self._holding += 1
+        limit = asyncio.get_running_loop().call_later(HOLD_LIMIT, _go_on, process.pid)
+        try:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(process.pid).suspend()
+            yield
+        finally:
+            limit.cancel()
+            self._holding -= 1
+            if self._holding == 0:
+                _go_on(process.pid)
 
     async def _supervise(self) -> None:
         attempt = 0
@@ -197,3 +224,8 @@ class LlamaServer:
             process.kill()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), 5.0)
+
+
+def _go_on(pid: int) -> None:
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(pid).resume()

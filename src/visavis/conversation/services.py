@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import cv2
 from pipecat.processors.frame_processor import FrameProcessor
@@ -168,7 +169,8 @@ class Services:
         if isinstance(config, PipecatService):
             return pipecat_service(config)
         assert self._synthesizer is not None
-        return VisavisTTSService(self._synthesizer, speed=config.speed)
+        make_way = self.llm_server.held if self.llm_server else nullcontext
+        return VisavisTTSService(self._synthesizer, speed=config.speed, make_way=make_way)
 
     def face(self, seed: int) -> Face:
         """The face, behaving after `seed`."""

@@ -165,6 +165,11 @@ class Call:
                 return frame.at + span[1] / frame.rate
         return None
 
+    def longest_silence(self, begin: float, end: float) -> float:
+        """Longest stretch without sound inside the span, s."""
+        sounds = [f.at for f in self.heard if begin <= f.at <= end and f.rms > AUDIBLE / 2]
+        return float(np.diff(sounds).max()) if len(sounds) > 1 else 0.0
+
     def silent_for(self, seconds: float) -> bool:
         """Whether nothing audible arrived in the last `seconds`."""
         now = time.monotonic()

@@ -59,6 +59,7 @@ class Turn:
     spoke_until: float
     heard_from: float
     heard_until: float
+    pause: float  # the longest inside the answer, s
     correct: bool | None
     split: dict[str, float] = field(default_factory=dict)
 
@@ -247,7 +248,8 @@ async def _ask(running: Call, question: str, fact: str, recording: NDArray[np.in
     said = _said_since(running, asked_at)
     correct = bool(re.search(fact, said, re.IGNORECASE))
     split = {k: v for k, v in splits[-1].items() if k != "type"} if splits else {}
-    return Turn(question, until, first, last, correct, split)
+    pause = running.longest_silence(first, last)
+    return Turn(question, until, first, last, pause, correct, split)
 
 
 def _said_since(running: Call, moment: float) -> str:
@@ -384,6 +386,7 @@ def _report(
         "turns": len(asked),
         "latency_s": _quantiles([t.latency for t in asked]),
         "split_s": parts,
+        "pause_in_answer_s": _quantiles([t.pause for t in asked]),
         "correct_answers": sum(t.correct is True for t in asked),
         "greeting_s": round(greeting - began, 3),
         "barge_in_sound_s": _quantiles([b.sound for b in interruptions]),
@@ -408,6 +411,7 @@ def _report(
             {
                 "question": t.question,
                 "latency_s": round(t.latency, 3),
+                "pause_s": round(t.pause, 3),
                 "correct": t.correct,
                 "split_s": t.split,
             }

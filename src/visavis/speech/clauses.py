@@ -1,8 +1,8 @@
 """Cutting a reply that is still being written into pieces that can be spoken.
 
 The first piece is short, so that the voice can begin early; after that whole sentences, which
-sound better. When the text comes slowly the first piece is a phrase only: a person who thinks
-while speaking pauses there too.
+sound better. When the text comes slowly the first pieces are phrases only: a person who thinks
+while speaking pauses there too, and a long second piece would not be ready when the first ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from visavis.speech.g2p.normalise import ABBREVIATIONS, TITLES
 
 #: A first piece shorter than both is held back: it would sound clipped.
 FIRST_WORDS, FIRST_CHARS = 3, 12
+#: Pieces that are phrases when the text comes slowly.
+_SLOW_PIECES = 3
 #: Text that comes for longer than this without a clause's end is slow, s: at 25 words a second,
 #: twice what a reader reads, a clause would be complete.
 SLOW = 0.15
@@ -29,8 +31,8 @@ _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:][\"'”’)\]*_]*(?=\s)|\s[-–—]+(?=\s)|—(?=\S)")
 _JOINING = re.compile(r"\s(?=(?:and|but|or|so|because|if|when|while|which|that|until|unless)\s)")
 _PHRASE = re.compile(
-    r"\s(?=(?:after|at|before|because|but|by|during|every|for|from|if|in|on|once|or|so|unless|until"
-    r"|when|while|with|within|without)\s)"
+    r"\s(?=(?:after|are|at|before|because|but|by|during|every|for|from|if|in|is|on|once|or|so|unless"
+    r"|until|was|were|when|while|with|within|without)\s)"
 )
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,2}$")
 _INITIAL = re.compile(r"(?:^|\s)(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])$")
@@ -50,8 +52,7 @@ class Clauses:
         self._first_short = first_short
         self._slow = False
         self._text = ""
-        self._first = True
-        self._seen = 0  # characters of the text already looked at
+        self._given = 0  # pieces of this reply
 
     @property
     def pending(self) -> str:
@@ -87,7 +88,7 @@ class Clauses:
     def clear(self) -> None:
         """Forget everything."""
         self._text = ""
-        self._first = True
+        self._given = 0
 
     def _take(self) -> str:
         end = self._boundary()
@@ -95,7 +96,7 @@ class Clauses:
             return ""
         piece, self._text = self._text[:end].strip(), self._text[end:]
         if piece:
-            self._first = False
+            self._given += 1
         return piece
 
     def _boundary(self) -> int:
@@ -106,7 +107,8 @@ class Clauses:
                     return m.end()
             elif _ends_sentence(text, m):
                 return m.end()
-        if self._first and self._first_short:
+        short = self._given < (_SLOW_PIECES if self._slow else 1)
+        if short and self._first_short:
             for m in _CLAUSE_END.finditer(text):
                 if _long_enough(text[: m.start()]) and not _NO_BREAK.search(text[: m.start()]):
                     return m.end()

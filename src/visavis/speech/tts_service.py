@@ -8,8 +8,9 @@ the conversation's context holds the words that were heard and no others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,6 +57,8 @@ class VisavisTTSService(TTSService):
         synthesizer: The voice; may be shared between services.
         speed: 0.5 to 2.
         executor: Where synthesis runs; None makes one worker for this service.
+        make_way: Entered while a reply's first piece is made, which somebody waits for in silence;
+            the place to hold back work that can wait.
 
     Raises:
         ValueError: `speed` is out of range.
@@ -67,6 +70,7 @@ class VisavisTTSService(TTSService):
         *,
         speed: float = 1.0,
         executor: ThreadPoolExecutor | None = None,
+        make_way: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         check_speed(speed)
         super().__init__(
@@ -85,6 +89,8 @@ class VisavisTTSService(TTSService):
         self._speed = speed
         self._own_executor = executor is None
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="speaking")
+        self._make_way = make_way
+        self._speaking = ""  # the context whose first piece has been begun
         # Pipecat takes no aggregator from outside, and names the type of its own.
         self._text_aggregator = ClauseAggregator()  # type: ignore[assignment]
 
@@ -109,8 +115,10 @@ class VisavisTTSService(TTSService):
         loop = asyncio.get_running_loop()
         stop = Stop()
         say = partial(self._synthesizer.synthesize, text, self._speed, stop=stop)
+        first, self._speaking = context_id != self._speaking, context_id
         try:
-            spoken = await loop.run_in_executor(self._executor, say)
+            async with self._make_way() if first else nullcontext():
+                spoken = await loop.run_in_executor(self._executor, say)
         except asyncio.CancelledError:
             stop.ask()  # interrupted: free the worker for the next reply
             raise
