@@ -19,8 +19,8 @@ from visavis.faces import FaceTracker, mouth_opening
 Say = Callable[[str], tuple[NDArray[np.int16], int]]
 Hear = Callable[[NDArray[np.int16], int], str]
 
-#: Silence that ends an answer (a slow machine may need seconds between two phrases), and the longest
-#: wait for one to begin, s.
+#: Silence that ends an answer (a slow machine may need seconds between two phrases), and the
+#: longest wait for one to begin, s.
 END_OF_ANSWER = 4.0
 REPLY_LIMIT = 45.0
 RECORDING = Path(__file__).parents[1] / "data" / "ami_question.flac"
