@@ -75,6 +75,25 @@ def test_at_rest_it_is_the_portrait(painter: PortraitPainter, portrait: np.ndarr
     assert psnr(image[mouth], portrait[mouth]) > 38
 
 
+def test_shading_changes_the_expression_and_not_the_person(
+    replica: Replica, painter: PortraitPainter, tracker: faces.FaceTracker
+) -> None:
+    unshaded = PortraitPainter(replica, SIZE)
+    unshaded._skin.shades = type(unshaded._skin.shades).pack({}, ())
+    rest = painter.paint(face()).copy()
+    np.testing.assert_array_equal(rest, unshaded.paint(face()))
+    smile = face(mouthSmileLeft=0.5, mouthSmileRight=0.5)
+    shaded, plain = painter.paint(smile).copy(), unshaded.paint(smile)
+    change = shaded.astype(int) - plain
+    assert change.min() < -10  # a fold
+    assert np.abs(change).mean() < 1.0  # and nothing else
+    me = faces.embed(rest, tracker.detect(rest)[0])
+    with_shade = faces.embed(shaded, tracker.detect(shaded)[0])
+    without = faces.embed(plain, tracker.detect(plain)[0])
+    assert me @ with_shade > me @ without - 0.06
+    assert me @ with_shade > 0.8  # as the same person in another frame of a film
+
+
 def test_the_same_state_is_the_same_picture(painter: PortraitPainter, replica: Replica) -> None:
     state = face(jawOpen=0.3, mouthFunnel=0.4, eyeBlink=0.3, yaw=4, pitch=-2)
     first = painter.paint(state).copy()

@@ -66,6 +66,31 @@ def test_an_open_mouth_is_refused(stock_portrait: tuple[np.ndarray, ...]) -> Non
         build_portrait(image, landmarks, matte, MANIFEST)
 
 
+def test_a_smile_shades_the_fold_beside_the_nose_and_a_one_sided_smile_one_side(rig: Rig) -> None:
+    face = rig.layers["face"]
+    used = np.unique(face.triangles)
+    p = face.positions
+    left, right = face.shades["mouthSmileLeft"], face.shades["mouthSmileRight"]
+    both = (left + right)[used]
+    corner = p[rig.rows["lip_upper"][-1]]
+    darkest = np.abs(p[used][np.argsort(both)[:50], 0]).mean()
+    assert both.min() < -0.1
+    assert 0.6 * corner[0] < darkest < 1.8 * corner[0]  # about the corners, not lips or jaw
+    assert both.max() <= 0.3
+    assert np.abs(left[used][p[used, 0] < -0.2]).max() < 0.03
+    assert np.abs(right[used][p[used, 0] > 0.2]).max() < 0.03
+
+
+def test_shading_fades_before_the_rim_of_the_face(rig: Rig) -> None:
+    face, body = rig.layers["face"], rig.layers["body"]
+    rim = np.intersect1d(np.unique(face.triangles), np.unique(body.triangles))
+    outside = np.setdiff1d(np.unique(body.triangles), rim)
+    for shade in face.shades.values():
+        assert np.isfinite(shade).all()
+        assert np.abs(shade[outside]).max(initial=0) < 0.02
+        assert np.abs(shade[rim]).max() < 0.06
+
+
 def test_lips_share_their_seam_at_rest(rig: Rig) -> None:
     p = rig.layers["face"].positions
     np.testing.assert_allclose(p[rig.rows["lip_upper"]], p[rig.rows["lip_lower"]], atol=1e-5)

@@ -18,6 +18,10 @@ _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "err
 CELL = 4
 #: Steps per texture pixel to which the coarse map is rounded; equal nodes mean nothing moved.
 STEPS = 64
+#: Brightness is rounded to this many steps; this many leave a pixel as it is.
+LIT = 256
+#: Skin in shadow is redder: part of a change of brightness that each channel takes, in 256ths.
+TINT = (218, 264, 272)
 #: Texture pixels on a side of a tile of the coverage summary.
 TILE = 16
 
@@ -42,6 +46,34 @@ def add_morphs(
             out[i, 0] += w * delta[j, 0]
             out[i, 1] += w * delta[j, 1]
             out[i, 2] += w * delta[j, 2]
+
+
+@njit(**_OPTIONS)
+def add_shades(
+    out: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    index: NDArray[np.int32],
+    change: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    low: float,
+    high: float,
+) -> None:
+    """``out`` becomes the factor of brightness: the exponential of the weighted changes.
+
+    As :func:`add_morphs`, for scalars; the sum is kept between ``low`` and ``high``.
+    """
+    out[:] = 0.0
+    for k in range(weight.shape[0]):
+        w = weight[k]
+        if w == 0.0:
+            continue
+        for j in range(starts[k], starts[k + 1]):
+            out[index[j]] += w * change[j]
+    for i in range(out.shape[0]):
+        if out[i] != 0.0:
+            out[i] = np.exp(min(max(out[i], np.float32(low)), np.float32(high)))
+        else:
+            out[i] = 1.0
 
 
 @njit(**_OPTIONS)
@@ -110,12 +142,17 @@ def project(
 def coarse_map(
     p: NDArray[np.float32],
     uv: NDArray[np.float32],
+    light: NDArray[np.float32],
     tri: NDArray[np.uint32],
     node_u: NDArray[np.int32],
     node_v: NDArray[np.int32],
+    node_l: NDArray[np.int32],
     depth: NDArray[np.float32],
 ) -> None:
-    """For every node of the coarse map the texture pixel seen there, in 1/STEPS pixels."""
+    """For every node of the coarse map the texture pixel seen there, and its brightness.
+
+    In 1/STEPS pixels, and 1/LIT of the texture's own.
+    """
     gh, gw = depth.shape
     inv_cell = np.float32(1.0 / CELL)
     depth[:] = -1e9
@@ -159,6 +196,8 @@ def coarse_map(
                 v = w0 * uv[a, 1] + w1 * uv[b, 1] + w2 * uv[c, 1]
                 node_u[iy, ix] = int(np.floor(u * STEPS + 0.5))
                 node_v[iy, ix] = int(np.floor(v * STEPS + 0.5))
+                bright = w0 * light[a] + w1 * light[b] + w2 * light[c]
+                node_l[iy, ix] = int(bright * LIT + np.float32(0.5))
 
 
 def pack(texture: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -193,6 +232,13 @@ def _fetch(texture: Any, iu: Any, iv: Any, fu: Any, fv: Any) -> Any:
     )
 
 
+@njit(inline="always")
+def _lit(value: Any, light: Any, part: Any) -> Any:
+    """A channel under this brightness (1/LIT), of which it takes ``part`` (256ths)."""
+    factor = LIT + (((light - LIT) * part) >> 8)
+    return np.uint64(min(255, (np.int64(value) * factor + LIT // 2) >> 8))
+
+
 @njit(**_OPTIONS)
 def fill_cells(
     frame: NDArray[np.uint8],
@@ -201,8 +247,10 @@ def fill_cells(
     coverage: NDArray[np.uint8],
     node_u: NDArray[np.int32],
     node_v: NDArray[np.int32],
+    node_l: NDArray[np.int32],
     last_u: NDArray[np.int32],
     last_v: NDArray[np.int32],
+    last_l: NDArray[np.int32],
     stale: NDArray[np.uint8],
 ) -> int:
     """Draw person over backdrop wherever the coarse map changed; returns the cells drawn.
@@ -231,6 +279,10 @@ def fill_cells(
             v10 = node_v[cy, r_]
             v01 = node_v[b_, cx]
             v11 = node_v[b_, r_]
+            l00 = node_l[cy, cx]
+            l10 = node_l[cy, r_]
+            l01 = node_l[b_, cx]
+            l11 = node_l[b_, r_]
             if (
                 stale[cy, cx] == 0
                 and u00 == last_u[cy, cx]
@@ -241,6 +293,10 @@ def fill_cells(
                 and v10 == last_v[cy, r_]
                 and v01 == last_v[b_, cx]
                 and v11 == last_v[b_, r_]
+                and l00 == last_l[cy, cx]
+                and l10 == last_l[cy, r_]
+                and l01 == last_l[b_, cx]
+                and l11 == last_l[b_, r_]
             ):
                 continue
             x0 = cx * np.uint64(CELL)
@@ -257,6 +313,11 @@ def fill_cells(
                         frame[y, x, 1] = backdrop[y, x, 1]
                         frame[y, x, 2] = backdrop[y, x, 2]
                 continue
+            lit = l00 != LIT or l10 != LIT or l01 != LIT or l11 != LIT
+            left_l = np.int32(l00 << 8)
+            right_l = np.int32(l10 << 8)
+            down_left_l = np.int32(((l01 - l00) << 8) // CELL)
+            down_right_l = np.int32(((l11 - l10) << 8) // CELL)
             # 16 fractional bits from here on; STEPS = 2 ** 6
             left_u = np.int32(u00 << 10)
             left_v = np.int32(v00 << 10)
@@ -271,6 +332,10 @@ def fill_cells(
                 v = left_v
                 du = np.int32((right_u - left_u) // CELL)
                 dv = np.int32((right_v - left_v) // CELL)
+                bright = left_l
+                dl = np.int32((right_l - left_l) // CELL)
+                left_l += down_left_l
+                right_l += down_right_l
                 left_u += down_left_u
                 left_v += down_left_v
                 right_u += down_right_u
@@ -290,6 +355,12 @@ def fill_cells(
                     r = (colour >> np.uint64(8)) & byte
                     g = (colour >> np.uint64(24)) & byte
                     b = (colour >> np.uint64(40)) & byte
+                    if lit:
+                        light = np.int64(bright >> 8)
+                        bright += dl
+                        r = _lit(r, light, TINT[0])
+                        g = _lit(g, light, TINT[1])
+                        b = _lit(b, light, TINT[2])
                     if kind == MIXED:
                         a = colour >> np.uint64(56)
                         a += a >> np.uint64(7)  # 0..255 to 0..256
@@ -312,12 +383,14 @@ def draw_triangles(
     p: NDArray[np.float32],
     uv: NDArray[np.float32],
     value: NDArray[np.float32],
+    light: NDArray[np.float32],
     tri: NDArray[np.uint32],
     mode: int,
 ) -> None:
     """Textured triangles into an RGBA patch.
 
-    ``p`` is in patch pixels, ``uv`` in texture pixels, ``texture`` packed. Modes:
+    ``p`` is in patch pixels, ``uv`` in texture pixels, ``texture`` packed; ``light`` is the factor
+    of brightness, heeded by mode 0. Modes:
     0 replace colour, alpha becomes ``value`` (0..1, interpolated);
     1 blend by texture alpha times ``value`` where the patch is opaque;
     2 add light times ``value`` where the patch is opaque;
@@ -354,6 +427,11 @@ def draw_triangles(
         vy = ((uv[c, 1] - uv[a, 1]) * (bx - ax) - (uv[b, 1] - uv[a, 1]) * (cx - ax)) * inv
         wx = ((value[b] - value[a]) * (cy - ay) - (value[c] - value[a]) * (by - ay)) * inv
         wy = ((value[c] - value[a]) * (bx - ax) - (value[b] - value[a]) * (cx - ax)) * inv
+        lx = np.float32(0)
+        ly = np.float32(0)
+        if mode == 0:
+            lx = ((light[b] - light[a]) * (cy - ay) - (light[c] - light[a]) * (by - ay)) * inv
+            ly = ((light[c] - light[a]) * (bx - ax) - (light[b] - light[a]) * (cx - ax)) * inv
         for yi in range(y0, y1 + 1):
             y = np.uint64(yi)
             fy = np.float32(yi)
@@ -379,6 +457,7 @@ def draw_triangles(
             u = uv[a, 0] + ux * off + uy * (fy - ay)
             v = uv[a, 1] + vx * off + vy * (fy - ay)
             w = value[a] + wx * off + wy * (fy - ay)
+            bright = light[a] + lx * off + ly * (fy - ay)
             for x in range(np.uint64(x0), np.uint64(x1 + 1)):
                 skip = (mode == 1 or mode == 2) and patch[y, x, 3] != 255
                 uu = np.uint32(min(max(u, zero), max_u) * np.float32(256))
@@ -387,6 +466,7 @@ def draw_triangles(
                 u += ux
                 v += vx
                 w += wx
+                bright += lx
                 if skip:
                     continue
                 colour = _fetch(
@@ -400,9 +480,10 @@ def draw_triangles(
                 g = (colour >> np.uint64(24)) & byte
                 bl = (colour >> np.uint64(40)) & byte
                 if mode == 0:
-                    patch[y, x, 0] = np.uint8(r)
-                    patch[y, x, 1] = np.uint8(g)
-                    patch[y, x, 2] = np.uint8(bl)
+                    here = np.int64((bright - lx) * np.float32(LIT) + np.float32(0.5))
+                    patch[y, x, 0] = np.uint8(_lit(r, here, TINT[0]))
+                    patch[y, x, 1] = np.uint8(_lit(g, here, TINT[1]))
+                    patch[y, x, 2] = np.uint8(_lit(bl, here, TINT[2]))
                     patch[y, x, 3] = np.uint8(alpha * np.float32(255) + np.float32(0.5))
                     continue
                 if mode == 2:

@@ -26,13 +26,18 @@ Image = NDArray[np.uint8]
 MAX_TURN = np.radians(14).astype(np.float32)
 #: Eyes turn no further than this in the head.
 MAX_GAZE = np.radians(25).astype(np.float32)
+#: Brightness of skin changes with expression by no more than this, log of display brightness.
+MAX_SHADE = (-0.45, 0.18)
 #: A gap between the lips below this (rig units) is closed: lips are soft and stick.
 LIP_PLAY = 0.006
 
 
 @dataclass(frozen=True, slots=True)
 class _Morphs:
-    """The displacements of one set of vertices, packed for :func:`kernels.add_morphs`."""
+    """What expressions do to one set of vertices, packed for the kernels.
+
+    ``delta`` holds displacements ``(m, 3)`` or changes of brightness ``(m,)``.
+    """
 
     columns: NDArray[np.int64]  # positions in FaceState.arkit
     starts: NDArray[np.int64]
@@ -40,12 +45,12 @@ class _Morphs:
     delta: Floats
 
     @classmethod
-    def pack(cls, layer: Layer) -> _Morphs:
+    def pack(cls, by_name: dict[str, Floats], width: tuple[int, ...] = (3,)) -> _Morphs:
         columns, starts, index, delta = [], [0], [], []
-        for name, d in layer.morphs.items():
+        for name, d in by_name.items():
             if name not in ARKIT_INDEX:
                 continue
-            moved = np.flatnonzero(np.abs(d).max(1) > 0)
+            moved = np.flatnonzero(np.abs(d.reshape(len(d), -1)).max(1) > 0)
             columns.append(ARKIT_INDEX[name])
             index.append(moved)
             delta.append(d[moved])
@@ -54,11 +59,15 @@ class _Morphs:
             np.array(columns, np.int64),
             np.array(starts, np.int64),
             np.concatenate([*index, []]).astype(np.int32),
-            np.concatenate([*delta, np.zeros((0, 3))]).astype(np.float32),
+            np.concatenate([*delta, np.zeros((0, *width))]).astype(np.float32),
         )
 
     def add(self, out: Floats, arkit: Floats) -> None:
         k.add_morphs(out, self.starts, self.index, self.delta, arkit[self.columns])
+
+    def shade(self, out: Floats, arkit: Floats) -> None:
+        low, high = MAX_SHADE
+        k.add_shades(out, self.starts, self.index, self.delta, arkit[self.columns], low, high)
 
 
 class _Part:
@@ -74,7 +83,9 @@ class _Part:
         self.follow = np.ascontiguousarray(layer.attributes["follow"], np.float32)
         self.value = np.ones(len(self.rest), np.float32)
         self.texture = k.pack(texture)
-        self.morphs = _Morphs.pack(layer)
+        self.light = np.ones(len(self.rest), np.float32)
+        self.morphs = _Morphs.pack(layer.morphs)
+        self.shades = _Morphs.pack(layer.shades, ())
         self.mode = 2 if layer.blend == "add" else 1
         self.opacity_from = ARKIT_INDEX.get(layer.opacity_from, -1)
 
@@ -260,9 +271,10 @@ class PortraitPainter:
         step = self._texture_scale / zoom
         still_u = ((grid_x * k.CELL + left + 0.5) * step - 0.5) * k.STEPS
         still_v = ((grid_y * k.CELL + top + 0.5) * step - 0.5) * k.STEPS
-        self._still = (still_u.round().astype(np.int32), still_v.round().astype(np.int32))
-        self._nodes = (self._still[0].copy(), self._still[1].copy())
-        self._last = (np.full_like(self._still[0], -(1 << 30)), self._still[1].copy())
+        still_l = np.full(still_u.shape, k.LIT, np.int32)
+        self._still = (still_u.round().astype(np.int32), still_v.round().astype(np.int32), still_l)
+        self._nodes = [a.copy() for a in self._still]
+        self._last = [np.full_like(a, -(1 << 30)) for a in self._still]
         self._depth = np.zeros(still_u.shape, np.float32)
         self._stale = np.ones((rows, cols), np.uint8)
         self._frame = np.zeros((height, width, 3), np.uint8)
@@ -389,6 +401,7 @@ class PortraitPainter:
         skin = self._skin
         np.copyto(skin.v, skin.rest)
         skin.morphs.add(skin.v, arkit)
+        skin.shades.shade(skin.light, arkit)
         self._mouth_edges.settle(skin.v, LIP_PLAY, 0.35)
         for edges in self._lid_edges.values():
             edges.settle(skin.v, 0.0, 0.0)
@@ -401,13 +414,13 @@ class PortraitPainter:
         )  # fmt: skip
 
     def _draw_smooth(self) -> None:
-        u, v = self._nodes
-        np.copyto(u, self._still[0])
-        np.copyto(v, self._still[1])
-        k.coarse_map(self._skin.p, self._skin.uv, self._coarse, u, v, self._depth)
+        for nodes, still in zip(self._nodes, self._still, strict=True):
+            np.copyto(nodes, still)
+        skin = self._skin
+        k.coarse_map(skin.p, skin.uv, skin.light, self._coarse, *self._nodes, self._depth)
         k.fill_cells(
-            self._frame, self._backdrop, self._skin.texture, self._coverage,
-            u, v, self._last[0], self._last[1], self._stale,
+            self._frame, self._backdrop, skin.texture, self._coverage,
+            *self._nodes, *self._last, self._stale,
         )  # fmt: skip
         self._nodes, self._last = self._last, self._nodes
 
@@ -469,14 +482,18 @@ class PortraitPainter:
                 canvas, top, bottom, shade[0] * size, shade[1] * size,
                 shade[2], shade[3], shade[4] * size,
             )  # fmt: skip
-        k.draw_triangles(canvas, skin.texture, points, skin.uv, patch.value, patch.tri, 0)
+        k.draw_triangles(
+            canvas, skin.texture, points, skin.uv, patch.value, skin.light, patch.tri, 0
+        )
         for part in patch.cover:
             opacity = float(arkit[part.opacity_from]) if part.opacity_from >= 0 else 1.0
             if opacity <= 0.02:
                 continue
             self._place_part(part, arkit, rotation, shift, base, ss)
             part.value[:] = opacity
-            k.draw_triangles(canvas, part.texture, part.p, part.uv, part.value, part.tri, 3)
+            k.draw_triangles(
+                canvas, part.texture, part.p, part.uv, part.value, part.light, part.tri, 3
+            )
         k.merge_patch(self._frame, canvas, x0, y0, ss, self._stale)
 
     def _place_part(
@@ -507,8 +524,11 @@ class PortraitPainter:
         wider[edges.lower, 1] += 2.0 * ss
         dark = np.zeros((2, 2), np.uint64)
         k.draw_triangles(
-            canvas, dark, wider, np.zeros((len(points), 2), np.float32), patch.ones, edges.strip, 0
-        )
+            canvas, dark, wider, np.zeros((len(points), 2), np.float32), patch.ones, patch.ones,
+            edges.strip, 0,
+        )  # fmt: skip
         for part in patch.parts:
             self._place_part(part, arkit, rotation, shift, base, ss)
-            k.draw_triangles(canvas, part.texture, part.p, part.uv, part.value, part.tri, part.mode)
+            k.draw_triangles(
+                canvas, part.texture, part.p, part.uv, part.value, part.light, part.tri, part.mode
+            )

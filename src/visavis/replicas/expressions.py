@@ -51,6 +51,16 @@ def face_triangles() -> NDArray[np.int64]:
     return np.asarray(_basis()["triangles"], np.int64)
 
 
+def basis_rest() -> Array:
+    """The neutral, symmetric head of the basis: ``(468, 3)``, y up, x to the face's left."""
+    return np.asarray(_basis()["rest"], float)
+
+
+def basis_mirror() -> NDArray[np.intp]:
+    """For each of the 468 points the one on the other side."""
+    return np.asarray(_basis()["mirror"], np.intp)
+
+
 def _scaled_basis(points: Array) -> Array:
     """The basis at the size and in-plane tilt of this face: ``(52, 468, 3)`` in pixels."""
     rest = np.asarray(_basis()["rest"], float)

@@ -21,6 +21,8 @@ from visavis.replicas.rig import DRAW_ORDER, Camera, Ints, Layer, Rig
 
 #: Displacements below this (rig units, about 0.02 pixels) are not stored.
 EPSILON = 1e-4
+#: Attribute of a morph target: change of log display brightness.
+SHADE = "_SHADE"
 
 _DTYPES: dict[int, np.dtype[Any]] = {gl.FLOAT: np.dtype("<f4"), gl.UNSIGNED_SHORT: np.dtype("<u2"),
            gl.UNSIGNED_INT: np.dtype("<u4")}  # fmt: skip
@@ -61,17 +63,16 @@ class _Writer:
         return len(self.gltf.accessors) - 1
 
     def sparse(self, delta: NDArray[np.floating]) -> int:
-        delta = delta.astype("<f4")
+        scalar = delta.ndim == 1
+        delta = delta.reshape(len(delta), -1).astype("<f4")
         moved = np.flatnonzero(np.abs(delta).max(1) > EPSILON)
         kept = np.zeros_like(delta)
         kept[moved] = delta[moved]
         accessor = gl.Accessor(
-            componentType=gl.FLOAT,
-            count=len(delta),
-            type="VEC3",
-            min=kept.min(0).tolist(),
-            max=kept.max(0).tolist(),
+            componentType=gl.FLOAT, count=len(delta), type="SCALAR" if scalar else "VEC3"
         )
+        if not scalar:
+            accessor.min, accessor.max = kept.min(0).tolist(), kept.max(0).tolist()
         if len(moved):
             accessor.sparse = gl.Sparse(
                 count=len(moved),
@@ -139,6 +140,9 @@ def write_glb(rig: Rig) -> bytes:
             for extra, values in layer.attributes.items():
                 setattr(attributes, f"_{extra.upper()}", w.accessor(values, "SCALAR"))
             targets = [gl.Attributes(POSITION=w.sparse(d)) for d in layer.morphs.values()]
+            for target, morph in zip(targets, layer.morphs, strict=True):
+                if morph in layer.shades:
+                    setattr(target, SHADE, w.sparse(layer.shades[morph]))
             shared[key] = (attributes, targets)
         attributes, targets = shared[key]
         primitive = gl.Primitive(
@@ -271,15 +275,18 @@ def read_glb(data: bytes) -> Rig:
             if triangles.size and int(triangles.max()) >= len(positions):
                 raise ReplicaError(f"rig.glb: node {node.name} has triangles without vertices")
             own = node.extras["visavis"]
+            fields = [t if isinstance(t, dict) else vars(t) for t in targets]
             layers[node.name] = Layer(
                 name=node.name,
                 positions=positions,
                 uv=get(primitive.attributes.TEXCOORD_0),
                 triangles=triangles,
                 texture=_texture_uri(g, g.materials[primitive.material]),
-                morphs={
-                    n: get(t["POSITION"] if isinstance(t, dict) else t.POSITION)
-                    for n, t in zip(names, targets, strict=True)
+                morphs={n: get(t["POSITION"]) for n, t in zip(names, fields, strict=True)},
+                shades={
+                    n: get(t[SHADE])
+                    for n, t in zip(names, fields, strict=True)
+                    if t.get(SHADE) is not None
                 },
                 attributes=attributes,
                 blend=str(own.get("blend", "over")),

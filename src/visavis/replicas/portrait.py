@@ -16,6 +16,7 @@ from visavis.replicas.lids import lid_layer
 from visavis.replicas.mouth import JAW_MORPHS, mouth_layers
 from visavis.replicas.plates import clean_backdrop, close_holes, cut_out
 from visavis.replicas.rig import Camera, Floats, Layer, Rig
+from visavis.replicas.shading import shading_basis
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -142,16 +143,18 @@ def build_portrait(
     pixels[:, 2] -= depth_zero
     positions = camera.to_rig(pixels).astype(np.float32)
     uv = ((pixels[:, :2] + 0.5) / (w, h)).astype(np.float32)
+    deltas = expression_basis(control)
     morphs = {
         name: (delta * (1, -1, -1) / camera.scale).astype(np.float32)
-        for name, delta in expression_basis(control).items()
+        for name, delta in deltas.items()
     }
+    shades = shading_basis(image, control, apart, deltas)
     follow = _follow(control, pixels)
     skin = {"follow": follow}
     layers: dict[str, Layer] = {}
     for name, part in (("body", ~control.is_face), ("face", control.is_face)):
         layers[name] = Layer(
-            name, positions, uv, control.fine[part], "textures/person.webp", morphs, skin
+            name, positions, uv, control.fine[part], "textures/person.webp", morphs, shades, skin
         )
 
     light = _light(image, points)

@@ -46,6 +46,7 @@ class Layer:
         triangles: ``(k, 3)``.
         texture: Path of the texture inside the bundle.
         morphs: ARKit name to displacement ``(n, 3)``.
+        shades: ARKit name to change of log display brightness ``(n,)``; see ``shading``.
         attributes: Extra scalars per vertex, ``(n,)`` each, e.g. ``follow`` (0..1, how much the
             vertex goes with the head) and ``opacity``.
         blend: ``over`` or ``add``.
@@ -58,6 +59,7 @@ class Layer:
     triangles: Ints
     texture: str
     morphs: dict[str, Floats] = field(default_factory=dict)
+    shades: dict[str, Floats] = field(default_factory=dict)
     attributes: dict[str, Floats] = field(default_factory=dict)
     blend: str = "over"
     opacity_from: str = ""
