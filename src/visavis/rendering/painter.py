@@ -30,6 +30,8 @@ MAX_GAZE = np.radians(25).astype(np.float32)
 MAX_SHADE = (-0.45, 0.18)
 #: A gap between the lips below this (rig units) is closed: lips are soft and stick.
 LIP_PLAY = 0.006
+#: The same for lids that close.
+LID_PLAY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +395,7 @@ class PortraitPainter:
                 patch, arkit, rotation, shift, shade=(5.0, 3.0, 0.45 * closing, 0.0, 0.0)
             )
         self._draw_patch(
-            self._mouth, arkit, rotation, shift, shade=(0.028, 0.022, 0.45, 0.25, 0.010)
+            self._mouth, arkit, rotation, shift, shade=(0.026, 0.020, 0.38, 0.22, 0.010)
         )
         return self._frame
 
@@ -403,8 +405,9 @@ class PortraitPainter:
         skin.morphs.add(skin.v, arkit)
         skin.shades.shade(skin.light, arkit)
         self._mouth_edges.settle(skin.v, LIP_PLAY, 0.35)
-        for edges in self._lid_edges.values():
-            edges.settle(skin.v, 0.0, 0.0)
+        for side, edges in self._lid_edges.items():
+            closing = float(arkit[ARKIT_INDEX[f"eyeBlink{side.capitalize()}"]])
+            edges.settle(skin.v, LID_PLAY * closing**4, 0.0)
         self._project(skin, rotation, shift)
 
     def _project(self, part: _Part, rotation: Floats, shift: Floats) -> None:

@@ -54,6 +54,13 @@ def _radial_profile(values: Array, r: Array, use: NDArray[np.bool_], bins: int) 
     return np.asarray(cv2.GaussianBlur(profile[None], (0, 0), 1.0)[0])
 
 
+def _bright_part(colours: Array) -> Array:
+    """Mean of the colours between the 60th and 95th percentile of brightness, ``(3,)``."""
+    level = colours.mean(1)
+    low, high = np.percentile(level, [60, 95])
+    return np.asarray(colours[(level >= low) & (level <= high)].mean(0))
+
+
 def refine_iris(
     image: NDArray[np.uint8], aperture: Array, centre: Array, radius: float
 ) -> tuple[Array, float]:
@@ -114,7 +121,10 @@ def eye_layers(
     mask = np.zeros((h, w), np.uint8)
     outline = np.round((aperture - (x0, y0)) * 16).astype(np.int32)
     cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, 4)
-    inside = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))) > 200
+    visible = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))) > 200
+    # The outline is not exact, and lashes and wet rims lie along it: trust what is further in.
+    rim = 2 * max(1, round(0.13 * radius)) + 1
+    inside = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))) > 200
     yy, xx = np.mgrid[0:h, 0:w]
     c = centre - (x0, y0)
     r = np.hypot(xx - c[0], yy - c[1]) / radius
@@ -122,13 +132,22 @@ def eye_layers(
     # The white: everything visible that is not iris, continued under it and under the lids.
     seen = inside & (r > 1.2)
     base = fill(crop, cv2.GaussianBlur(seen.astype(np.float32), (0, 0), 0.7) * seen)
-    lum = base.mean(2, keepdims=True)
-    beyond = np.clip(base, np.median(lum[seen]) * 0.55 if seen.any() else 60, 255)
-    hidden = cv2.GaussianBlur((~inside).astype(np.float32), (0, 0), 2.0)[..., None]
-    white = np.where(seen[..., None], crop, base * (1 - hidden) + beyond * hidden)
+    # Little of it shows, half of that in the corners, which are red or dark: what the turning eye
+    # uncovers takes the colour of the bright part.
+    sclera = _bright_part(crop[seen]) if seen.sum() > 8 else np.full(3, 165.0)
+    white = base * 0.35 + sclera * 0.65
+    # lids throw a shadow on what lies under them
+    open_ = cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 0.22 * radius)[..., None]
+    white = white * (0.62 + 0.38 * np.clip((open_ - 0.4) * 2, 0, 1))
+    shown = (visible & (r > 1.35)).astype(np.float32)
+    shown = np.minimum(cv2.GaussianBlur(shown, (0, 0), 0.05 * radius), shown)[..., None]
+    white = crop * shown + white * (1 - shown)
 
     # The iris: profile over the radius, its visible texture, mirrored where a lid covers it.
-    profile = _radial_profile(crop, r / 1.1, inside & (r < 1.1), 22)
+    level = np.abs(yy - c[1]) < 0.5 * np.maximum(
+        r * radius, 1e-6
+    )  # beside the pupil no lid reaches
+    profile = _radial_profile(crop, r / 1.1, inside & level & (r < 1.1), 22)
     ideal = profile[np.clip((r / 1.1 * 22).astype(int), 0, 21)]
     ideal = cv2.GaussianBlur(ideal, (0, 0), 0.8)
     over = (crop - ideal).mean(2)
@@ -146,8 +165,7 @@ def eye_layers(
     usable = cv2.remap(inside.astype(np.float32), mx, my, cv2.INTER_LINEAR)
     usable = cv2.GaussianBlur(np.clip(usable, 0, 1), (0, 0), 1.0)[..., None]
     guess = mirrored * usable + ideal * (1 - usable)
-    keep = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.8)[..., None]
-    keep = np.where(inside[..., None], np.maximum(keep, 0.85), keep)
+    keep = cv2.GaussianBlur((inside | (visible & level)).astype(np.float32), (0, 0), 1.0)[..., None]
     iris_rgb = solved * keep + guess * (1 - keep)
 
     textures = {

@@ -21,6 +21,10 @@ Image = NDArray[np.uint8]
 
 #: Widths over the mouth's width at rest (about 52 mm): canine to canine and beyond.
 ARCH_WIDTH = 0.86
+#: Enamel against the mixture's, which blurs its shine away: brighter, a little warmer.
+ENAMEL = np.array([1.16, 1.14, 1.14])
+#: Brightest channel from which light is compressed.
+_SHOULDER = 195.0
 CROWN_HEIGHT = 0.235  # texture height of a row: crowns and a strip of gum
 JAW_MORPHS = ("jawOpen", "jawLeft", "jawRight", "jawForward")
 
@@ -37,7 +41,10 @@ def _row_texture(name: str) -> Image:
 
 def _lit(rgba: Image, light: NDArray[np.floating]) -> Image:
     out = rgba.astype(np.float32)
-    out[..., :3] *= light
+    rgb = out[..., :3] * light
+    # bright things keep their colour: above the shoulder all channels are compressed alike
+    over = np.maximum(rgb.max(2, keepdims=True), 1.0)
+    out[..., :3] = rgb * (np.minimum(over, _SHOULDER + 0.7 * (over - _SHOULDER)) / over)
     return np.asarray(np.clip(out, 0, 255), np.uint8)
 
 
@@ -89,8 +96,8 @@ def mouth_layers(
     x, y, z = seam
     textures = {
         "textures/mouth_cavity.png": _lit(np.dstack([cavity_texture()]), light),
-        "textures/teeth_upper.png": _lit(_row_texture("upper"), light),
-        "textures/teeth_lower.png": _lit(_row_texture("lower"), light * 0.86),
+        "textures/teeth_upper.png": _lit(_row_texture("upper"), light * ENAMEL),
+        "textures/teeth_lower.png": _lit(_row_texture("lower"), light * ENAMEL * 0.86),
         "textures/tongue.png": tongue_texture(light),
     }
 
