@@ -2,7 +2,8 @@
 
 With the eye open most of the lid is folded away; stretching the little that the portrait shows
 smears its shadows over the closed eye. A strip of skin, coloured like the skin around the eye,
-fades in over it as the eye closes.
+fades in over it as the eye closes, and lashes, which point at the viewer while the eye is open and
+are hardly seen, hang down from its edge.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from visavis.replicas.control import ControlMesh
 from visavis.replicas.eyes import _grid
 from visavis.replicas.rig import Camera, Floats, Layer
 
-#: Rows of the strip from the lashes (0) over the crease (1) to the bone under the brow (2), and
-#: how opaque each is.
-ROWS = np.array([0.10, 0.24, 0.42, 0.62, 0.85, 1.1, 1.4, 1.75])
-OPACITY = np.array([0.0, 0.62, 0.80, 0.86, 0.88, 0.82, 0.50, 0.0])
+#: Rows of the strip from below the lash line (0) over the crease (1) to the bone under the brow
+#: (2), and how opaque its skin is at each.
+ROWS = np.array([-0.45, -0.2, 0.0, 0.10, 0.24, 0.42, 0.62, 0.85, 1.1, 1.4, 1.75])
+OPACITY = np.array([0.0, 0.0, 0.0, 0.0, 0.55, 0.76, 0.82, 0.84, 0.78, 0.46, 0.0])
+#: Lashes of one eye, how far they hang below the lash line and how dark they are at the root.
+LASHES, LASH_LENGTH, LASH_OPACITY = 44, 0.34, 0.85
 COLUMNS = 13
 
 
@@ -28,6 +31,26 @@ def _along(points: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.f
     """Points at fractions ``at`` of a polyline's index range."""
     t = np.linspace(0, 1, len(points))
     return np.stack([np.interp(at, t, points[:, i]) for i in range(points.shape[1])], 1)
+
+
+def _lashes(t: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Opacity of the lashes, ``(len(t), width)``: tapering strokes that fan out to both sides."""
+    rng = np.random.default_rng(5)
+    x = np.linspace(0, 1, width)
+    out = np.zeros((len(t), width))
+    for root in np.linspace(0.06, 0.95, LASHES) + rng.normal(0, 0.006, LASHES):
+        length = (
+            LASH_LENGTH * rng.uniform(0.55, 1.0) * np.sin(np.pi * np.clip(root, 0.1, 0.9)) ** 0.5
+        )
+        along = np.clip((0.05 - t) / length, 0, 1)  # 0 at the root, 1 at the tip
+        bend = (root - 0.5) * 0.10 * along**1.6
+        thick = 0.0075 * (1 - 0.75 * along)
+        near = np.exp(-(((x[None] - root - bend[:, None]) / thick[:, None]) ** 2))
+        shown = (1 - along) ** 0.5 * np.clip((0.11 - t) / 0.06, 0, 1)
+        out = np.maximum(out, near * shown[:, None])
+    line = np.exp(-(((t - 0.02) / 0.05) ** 2))[:, None]  # where they grow it is darkest
+    ends = np.clip(np.minimum(x, 1 - x) / 0.08, 0, 1)[None]
+    return np.asarray(LASH_OPACITY * np.maximum(out, 0.8 * line) * ends)
 
 
 def lid_layer(
@@ -65,7 +88,10 @@ def lid_layer(
     uv, tri = _grid(COLUMNS, len(ROWS))
     name = f"lid_{side}"
     skin = control.refine @ control.points
-    far, near = cKDTree(skin[:, :2]).query(grid[:, :2], k=3)
+    # Lashes hang from the lid's edge, over the eye and the lower lid: they ride on the edge.
+    held = grid.reshape(len(ROWS), COLUMNS, 3).copy()
+    held[ROWS < 0] = held[ROWS == 0.0]
+    far, near = cKDTree(skin[:, :2]).query(held.reshape(-1, 3)[:, :2], k=3)
     weight = 1 / (far + 0.5)
     weight /= weight.sum(1, keepdims=True)
     ride = {
@@ -87,7 +113,7 @@ def lid_layer(
     under = _along(p[list(eye["under"])], inner)
     below = skin_at(under + (under - low) * 0.9)
     above = skin_at(bone)
-    h, w = 64, 96
+    h, w = 96, 192
     t = np.interp(np.linspace(0, 1, h), np.linspace(0, 1, len(ROWS)), ROWS)
     mix = np.clip((t - 0.3) / 1.4, 0, 1)[:, None, None]
     wide = [cv2.resize(c[None], (w, 1), interpolation=cv2.INTER_LINEAR) for c in (below, above)]
@@ -103,7 +129,12 @@ def lid_layer(
     fade = np.clip((t[-1] - t) / 0.25, 0, 1)[:, None]
     across = np.interp(np.linspace(0, 1, w), [0, 0.06, 0.14, 0.86, 0.94, 1], [0, 0.5, 1, 1, 0.5, 0])
     opacity = np.interp(t, ROWS, OPACITY)[:, None] * across[None] * fade
-    texture = np.dstack([np.clip(colour, 0, 255), opacity * 255]).astype(np.uint8)
+    hair = _lashes(t, w)[..., None]
+    dark = np.percentile(image[lash[:, 1].astype(int), lash[:, 0].astype(int)].mean(1), 20)
+    brown = np.array([1.1, 0.95, 0.9]) * min(float(dark), 60.0)
+    total = opacity[..., None] * (1 - hair) + hair
+    colour = (colour * opacity[..., None] * (1 - hair) + brown * hair) / np.maximum(total, 1e-3)
+    texture = np.dstack([np.clip(colour, 0, 255), total * 255]).astype(np.uint8)
     layer = Layer(
         name,
         place,
