@@ -124,6 +124,34 @@ def test_a_synthesis_can_be_stopped(kokoro: Kokoro) -> None:
     assert kokoro.synthesize("Hi.").duration > 0.1
 
 
+@pytest.mark.parametrize("engine", ["kokoro", "piper"])
+def test_phonemes_are_where_the_sound_has_them(engine: str, request: pytest.FixtureRequest) -> None:
+    """The quietest moment around a p or k between vowels lies near the phoneme's middle."""
+    voice: Synthesizer = request.getfixturevalue(engine)
+    vowels = set("aeiouɑɔəɛɪʊʌæɜɚᵻɐ")
+    off = []
+    for text in (
+        "A happy baby put a cup upon a table.",
+        "Peter picked a pack of pepper up at a taxi.",
+        "Keep a paper copy of an apple cake.",
+        "Papa bought a copper pot at about eight o two.",
+    ):
+        spoken = voice.synthesize(text)
+        block = voice.sample_rate // 200
+        power = (spoken.audio[: len(spoken.audio) // block * block].astype(float) ** 2).reshape(
+            -1, block
+        )
+        level = np.convolve(np.log10(power.mean(1) + 1), np.ones(5) / 5, "same")
+        around = zip(spoken.phones, spoken.phones[1:], spoken.phones[2:], strict=False)
+        for before, phone, after in around:
+            if phone.ipa in ("p", "k") and {before.ipa[:1], after.ipa[:1]} <= vowels:
+                first = int((phone.start - 0.08) * 200)
+                near = level[first : int((phone.end + 0.08) * 200)]
+                off.append((first + near.argmin() + 0.5) / 200 - (phone.start + phone.end) / 2)
+    assert len(off) >= 8
+    assert abs(np.median(off)) < 0.02
+
+
 def test_piper_recovers_from_a_crash(piper: Piper) -> None:
     pid = piper.pid
     assert pid is not None

@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "visavis.cli.doctor:doctor",
     "models": "visavis.cli.models:app",
     "bench": "visavis.cli.bench:bench",
+    "eval": "visavis.cli.evaluate:app",
 }
 
 

@@ -1,0 +1,1 @@
+"""How good a talking face is, measured on its pixels: ``visavis eval face``."""

@@ -1,0 +1,207 @@
+"""The measures of a talking face, on its track and its sound.
+
+Each says in what unit it is and what is good. Mouth openings are compared with the same face's own
+closed mouth, so that a beard or a lower lip that casts a shadow does not count against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.evaluation.face.track import Track
+from visavis.evaluation.lipsync import RATE as GRID
+from visavis.evaluation.lipsync import loudness
+from visavis.media.spoken import Phone
+from visavis.media.video import AUDIO_RATE
+
+Array = NDArray[np.float64]
+
+#: A closure may be this much early or late, s.
+TOLERANCE = 0.04
+#: Above the face's own closed mouth by this many inter-ocular distances (about 1.5 mm) the lips are
+#: apart; lips on teeth leave up to that much more.
+APART, TUCKED = 0.025, 0.05
+#: A mouth narrower than this part of its median width is rounded.
+ROUND = 0.94
+#: Sound this far below the film's loud parts is silence, dB; only stretches this long count, s, and
+#: what is this near to speech does not, s: lips close after and open before the sound.
+SILENCE_DB, SILENCE_LONG, SILENCE_EDGE = 32.0, 0.35, 0.15
+#: A skull that moves by more than this between pictures 1/30 s apart has jumped (inter-ocular).
+JUMP = 0.10
+#: Seconds over which an identity is averaged.
+WINDOW = 5.0
+#: Eyes this far shut, of their median opening, blink.
+SHUT = 0.55
+
+CLOSED = frozenset("pbm")
+LABIODENTAL = frozenset("fv")
+ROUNDED = frozenset({"u", "uː", "ʊ", "o", "oː", "w", "oʊ", "əʊ", "ɔ", "ɔː"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How many of the sounds that ask for a shape got it.
+
+    Attributes:
+        wanted: Sounds.
+        got: Of these, with the shape within the tolerance.
+        missed: Times of the others, s.
+    """
+
+    wanted: int
+    got: int
+    missed: tuple[float, ...]
+
+    @property
+    def share(self) -> float:
+        """0..1; NaN if there was nothing to get."""
+        return self.got / self.wanted if self.wanted else float("nan")
+
+
+def closed_level(track: Track) -> float:
+    """The opening up to which this face's mouth is closed."""
+    return float(np.quantile(track.opening, 0.03)) + APART
+
+
+def _recall(
+    track: Track, phones: tuple[Phone, ...], sounds: frozenset[str], shaped: NDArray[np.bool_]
+) -> Recall:
+    missed, wanted = [], 0
+    for phone in phones:
+        if phone.ipa not in sounds:
+            continue
+        near = (track.t >= phone.start - TOLERANCE) & (track.t <= phone.end + TOLERANCE)
+        if not near.any():
+            continue
+        wanted += 1
+        if not shaped[near].any():
+            missed.append((phone.start + phone.end) / 2)
+    return Recall(wanted, wanted - len(missed), tuple(missed))
+
+
+def closures(track: Track, phones: tuple[Phone, ...]) -> Recall:
+    """/p b m/: lips closed within ±40 ms of the sound."""
+    return _recall(track, phones, CLOSED, track.opening <= closed_level(track))
+
+
+def lip_on_teeth(track: Track, phones: tuple[Phone, ...]) -> Recall:
+    """/f v/: hardly any gap. A weak stand-in: a closed mouth would pass as well."""
+    return _recall(track, phones, LABIODENTAL, track.opening <= closed_level(track) + TUCKED)
+
+
+def rounding(track: Track, phones: tuple[Phone, ...]) -> Recall:
+    """/u o w/: the mouth narrower than this face's usual."""
+    return _recall(track, phones, ROUNDED, track.width < ROUND * np.median(track.width))
+
+
+def silence(track: Track, sound: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which rows of the track lie in silence, well away from speech."""
+    grid = np.arange(0, len(sound) / AUDIO_RATE, 1 / GRID)
+    level = 20 * loudness(sound, AUDIO_RATE, 0.0, grid)
+    quiet = level < np.quantile(level, 0.95) - SILENCE_DB
+    quiet |= level < -48
+    keep = np.zeros(len(grid), bool)
+    edges = np.flatnonzero(np.diff(np.r_[False, quiet, False].astype(int)))
+    for begin, end in edges.reshape(-1, 2):
+        if (end - begin) / GRID >= SILENCE_LONG:
+            inset = round(SILENCE_EDGE * GRID)
+            keep[begin + inset : end - inset] = True
+    return np.asarray(np.interp(track.t, grid, keep.astype(float)) > 0.99)
+
+
+def closed_in_silence(track: Track, sound: NDArray[np.int16]) -> float:
+    """Part of the silent pictures with the mouth closed; NaN without silence."""
+    quiet = silence(track, sound)
+    return float(np.mean(track.opening[quiet] <= closed_level(track))) if quiet.any() else np.nan
+
+
+def agreement(track: Track, sound: NDArray[np.int16], shift: float = 0.0) -> float:
+    """Correlation of mouth opening and loudness, the sound later by `shift` (s); no search.
+
+    Taking the best over all lags, as LSE-C does, would forgive a constant offset.
+    """
+    inside = (track.t > abs(shift) + 0.1) & (track.t < len(sound) / AUDIO_RATE - abs(shift) - 0.1)
+    if inside.sum() < 20:
+        return float("nan")
+    heard = loudness(sound, AUDIO_RATE, shift, track.t[inside])
+    return float(np.corrcoef(track.opening[inside], heard)[0, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Likeness to the film's own beginning, :data:`WINDOW` by window.
+
+    Attributes:
+        mean: Mean cosine.
+        lowest: The least.
+        slope: Change per minute.
+        momentary: 5th percentile of single pictures: expressions and blinks included.
+    """
+
+    mean: float
+    lowest: float
+    slope: float
+    momentary: float
+
+
+def identity(track: Track) -> Identity:
+    """Whether it stays the same person.
+
+    An embedding of one picture also tells a smile from a blink; the mean over some seconds is who
+    it is. So windows are compared, each with the first.
+    """
+    own = track.identity
+    centre = _unit(own.mean(0))
+    starts = np.arange(track.identity_t[0], track.identity_t[-1] - WINDOW / 2, WINDOW)
+    index = np.searchsorted(track.identity_t, starts)
+    windows = [_unit(w.mean(0)) for w in np.split(own, index[1:]) if len(w)]
+    cosine = np.array([float(w @ windows[0]) for w in windows[1:]] or [1.0])
+    slope = 0.0
+    if len(cosine) > 2:
+        slope = float(np.polyfit(np.arange(len(cosine)) * WINDOW / 60, cosine, 1)[0])
+    momentary = float(np.quantile(own @ centre, 0.05))
+    return Identity(float(cosine.mean()), float(cosine.min()), slope, momentary)
+
+
+def _unit(v: Array) -> Array:
+    return np.asarray(v / np.linalg.norm(v))
+
+
+def jumps(track: Track) -> tuple[float, ...]:
+    """Times at which the head jumped, s."""
+    if len(track.t) < 3:
+        return ()
+    step = np.linalg.norm(np.diff(track.rigid, axis=0), axis=2).mean(1)
+    pace = step / np.maximum(np.diff(track.t) * 30, 1.0)
+    return tuple(float(t) for t in track.t[1:][pace > JUMP])
+
+
+def jitter(track: Track) -> float:
+    """Trembling of the skull: mean second difference of its points, inter-ocular distances."""
+    return float(np.abs(np.diff(track.rigid, n=2, axis=0)).mean()) if len(track.t) > 3 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blinks:
+    """Blinking; people talking blink 15 to 30 times a minute, for 100 to 400 ms.
+
+    Attributes:
+        per_minute: Blinks.
+        duration: Median length, s; NaN if there were none.
+    """
+
+    per_minute: float
+    duration: float
+
+
+def blinks(track: Track) -> Blinks:
+    """Blinks, from the lids."""
+    shut = track.eyes < SHUT * np.median(track.eyes)
+    edges = np.flatnonzero(np.diff(np.r_[False, shut, False].astype(int))).reshape(-1, 2)
+    length = [track.t[min(e, len(track.t) - 1)] - track.t[b] for b, e in edges]
+    real = [s for s in length if 0.03 < s < 0.8]
+    minutes = max(track.t[-1] - track.t[0], 1e-6) / 60
+    return Blinks(len(real) / minutes, float(np.median(real)) if real else float("nan"))

@@ -1,0 +1,195 @@
+"""All measures of one talking face, beside their controls.
+
+A measure of lip-sync that does not fall when the sound is shifted, or that likes a stranger's
+sound as much as the face's own, measures nothing (SyncNet's confidence forgives 600 ms). So each is
+taken again with the sound shifted and with another sound, and says whether it ranks them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.evaluation.face import measures as m
+from visavis.evaluation.face.performance import Performance
+from visavis.evaluation.face.track import Track, follow
+from visavis.evaluation.lipsync import lag
+from visavis.media.spoken import Phone
+from visavis.media.video import AUDIO_RATE
+
+#: Sound later by this much, s.
+SHIFTS = (-0.4, -0.2, -0.12, -0.08, -0.04, 0.04, 0.08, 0.12, 0.2, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure.
+
+    Attributes:
+        name: What is measured, with its unit.
+        value: The figure; NaN if it could not be measured.
+        target: What is asked for, in words; empty if nothing is.
+        reached: Whether it is; None where there is no target or no figure.
+        remark: Why there is no figure, or what to know about it.
+    """
+
+    name: str
+    value: float
+    target: str = ""
+    reached: bool | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """What :func:`judge` found.
+
+    Attributes:
+        name: Of the film or replica.
+        rows: The measures.
+        controls: By measure, by control ("own", "shifted by 80 ms", …), the figure.
+        ranks: By measure, whether it puts the face's own sound first and falls with the shift.
+        track: What was seen.
+        sound: What was heard, int16 mono at ``AUDIO_RATE``.
+        closures, phones: For the report.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    controls: dict[str, dict[str, float]]
+    ranks: dict[str, bool]
+    track: Track
+    sound: NDArray[np.int16]
+    closures: m.Recall
+    phones: tuple[Phone, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON; NaN becomes null."""
+
+        def plain(x: float) -> float | None:
+            return round(float(x), 4) if math.isfinite(x) else None
+
+        return {
+            "name": self.name,
+            "measures": [
+                {"name": r.name, "value": plain(r.value), "target": r.target,
+                 "reached": None if r.reached is None else bool(r.reached), "remark": r.remark}
+                for r in self.rows
+            ],
+            "controls": {k: {n: plain(v) for n, v in c.items()} for k, c in self.controls.items()},
+            "ranks": self.ranks,
+        }  # fmt: skip
+
+
+def judge(
+    performance: Performance,
+    *,
+    other: NDArray[np.int16] | None = None,
+    real: Scorecard | None = None,
+) -> Scorecard:
+    """Measure a talking face.
+
+    Args:
+        performance: The face.
+        other: Another film's sound, int16 mono at ``AUDIO_RATE``; the own sound, beginning in its
+            middle, if not given.
+        real: Real footage judged before; its correlation is the target.
+
+    Raises:
+        VideoError: The face cannot be followed.
+    """
+    track = follow(performance)
+    sound, phones = performance.sound, performance.phones
+    stranger = np.roll(sound, len(sound) // 2) if other is None else _fitted(other, len(sound))
+    controls, ranks = _controls(track, sound, stranger, phones)
+    found = lag(track.t, track.opening, sound, AUDIO_RATE, 0.0)
+    closures = m.closures(track, phones)
+    who, eyes = m.identity(track), m.blinks(track)
+    r = m.agreement(track, sound)
+    goal = m.agreement(real.track, real.sound) if real else float("nan")
+    unknown = "" if phones else "needs phoneme times, which only our own rendering has"
+
+    def least(name: str, value: float, target: float, text: str, remark: str = "") -> Row:
+        measured = math.isfinite(value) and math.isfinite(target)
+        return Row(name, value, text, value >= target if measured else None, remark)
+
+    quiet = m.closed_in_silence(track, sound)
+    late = 1000 * found.seconds if found else float("nan")
+    rows = (
+        least("closure of /p b m/ within ±40 ms, share", closures.share, 0.95, "≥ 0.95", unknown),
+        Row("gap closed enough for /f v/, share", m.lip_on_teeth(track, phones).share, "", None,
+            unknown or "a closed mouth passes too"),
+        Row("narrowed for /u o w/, share", m.rounding(track, phones).share, "", None, unknown),
+        least("mouth closed in silence, share", quiet, 0.98, "≥ 0.98",
+              "" if math.isfinite(quiet) else "no silence long enough"),
+        Row("mouth behind sound at best agreement, ms", late, "within ±20",
+            abs(late) <= 20 if math.isfinite(late) else None,
+            "mouths open before the voice: real footage is early, too"),
+        least("correlation of opening and loudness, no lag", r, goal,
+              f"≥ {goal:.2f} (real footage)" if real else "as real footage",
+              "" if real else "give --control to compare with real footage"),
+        least("identity, mean cosine to its first 5 s", who.mean, 0.95, "≥ 0.95"),
+        Row("identity, lowest 5 s", who.lowest),
+        Row("identity, single pictures, 5th percentile", who.momentary, "", None,
+            "expressions and blinks included"),
+        Row("identity, change per minute", who.slope, "none (±0.01)", abs(who.slope) <= 0.01),
+        Row("jumps of the head", len(m.jumps(track)), "0", not m.jumps(track)),
+        Row("trembling of the head, inter-ocular distances", m.jitter(track)),
+        Row("flicker where nothing moves, of 255", track.flicker),
+        Row("blinks per minute", eyes.per_minute, "15 to 30 in talk", 8 <= eyes.per_minute <= 40),
+        Row("length of a blink, s", eyes.duration, "0.1 to 0.4",
+            0.08 <= eyes.duration <= 0.45 if math.isfinite(eyes.duration) else None),
+    )  # fmt: skip
+    return Scorecard(performance.name, rows, controls, ranks, track, sound, closures, phones)
+
+
+def _fitted(sound: NDArray[np.int16], length: int) -> NDArray[np.int16]:
+    """A sound repeated or cut to a length."""
+    return np.resize(sound, length) if len(sound) else np.zeros(length, np.int16)
+
+
+def _shifted(phones: tuple[Phone, ...], by: float) -> tuple[Phone, ...]:
+    return tuple(Phone(p.ipa, p.start + by, p.end + by, p.stress) for p in phones)
+
+
+def _controls(
+    track: Track,
+    sound: NDArray[np.int16],
+    stranger: NDArray[np.int16],
+    phones: tuple[Phone, ...],
+) -> tuple[dict[str, dict[str, float]], dict[str, bool]]:
+    agree = {"own sound": m.agreement(track, sound)}
+    agree |= {_named(s): m.agreement(track, sound, s) for s in SHIFTS}
+    agree["another sound"] = m.agreement(track, stranger)
+    table = {"correlation": agree}
+    if phones:
+        close = {"own sound": m.closures(track, phones).share}
+        close |= {_named(s): m.closures(track, _shifted(phones, s)).share for s in SHIFTS}
+        length = len(sound) / AUDIO_RATE
+        moved = tuple(
+            Phone(p.ipa, (p.start + length / 2) % length, (p.end + length / 2) % length, p.stress)
+            for p in phones
+        )
+        close["another sound"] = m.closures(track, moved).share
+        table["closure of /p b m/"] = close
+    return table, {name: _ranks(row) for name, row in table.items()}
+
+
+def _named(shift: float) -> str:
+    return f"sound {'later' if shift > 0 else 'earlier'} by {abs(shift) * 1000:.0f} ms"
+
+
+def _ranks(row: dict[str, float]) -> bool:
+    """Own sound above shifts of 120 ms and more and above another's, by a margin.
+
+    A natural lag of some 40 ms between lips and loudness differs between faces, so that small
+    shifts may do as well.
+    """
+    own = row["own sound"]
+    far = [v for k, v in row.items() if k.endswith((" 120 ms", " 200 ms", " 400 ms"))]
+    others = [*far, row["another sound"]]
+    return bool(all(math.isfinite(v) for v in others) and own > max(others) + 0.02)
