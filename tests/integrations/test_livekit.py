@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-pytest.importorskip("livekit.agents", reason="livekit-agents is not installed: make install-dev")
+pytest.importorskip("livekit.agents", reason="not installed: make install-dev")
 from livekit import rtc
 from livekit.agents.voice.avatar import AudioSegmentEnd, AvatarRunner, QueueAudioOutput
 
