@@ -82,9 +82,8 @@ class AdapterBench(Bench):
         """Note a sound that is played behind those before it; when it begins."""
         samples = np.abs(np.frombuffer(audio, np.int16).astype(int))
         begin = max(self.playing_until, self.now)
-        onset = int(np.argmax(samples > LOUD)) if (samples > LOUD).any() else 0
         self.playing_until = begin + len(samples) / rate
-        self.sounds.append((begin + onset / rate, self.playing_until, bool((samples > LOUD).any())))
+        self.sounds.append((begin, self.playing_until, bool((samples > LOUD).any())))
         self.heard += len(samples) / rate
         return begin
 

@@ -117,7 +117,7 @@ def _measure(
         "head": "still" if still else "moving",
         "p50_ms": round(float(np.median(whole)) * 1e3, 3),
         "p95_ms": round(float(np.percentile(whole, 95)) * 1e3, 3),
-        "fps": round(1 / float(np.mean(whole)), 1),
+        "fps": round(1 / float(np.median(whole)), 1),
         "stages_ms": {k: round(v, 3) for k, v in {**medians, "the rest": rest}.items()},
     }
 
