@@ -12,66 +12,73 @@ import av
 import numpy as np
 import pytest
 
-from tests.rendering.conformance import Bench, RecordingPainter, RendererConformance, speech
+from tests.rendering.conformance import (
+    RecordingPainter,
+    RendererBench,
+    RendererConformance,
+    speech,
+)
 from tests.rendering.states import face
-from visavis.rendering.contract import SegmentEnd, TimedFrame
+from tests.virtual_time import VirtualTimeLoop
+from visavis.rendering.contract import SegmentEnd, SegmentFinished, TimedFrame
 from visavis.rendering.file import FileRenderer, FileWriter, render_states
 from visavis.rendering.live import LiveRenderer
 
 
-class FastClock:
-    """Audio time that runs ``speed`` times as fast as the wall, in packets of 20 ms."""
+class AudioClock:
+    """Audio time, in packets of 20 ms."""
 
-    def __init__(self, speed: float = 2.0) -> None:
-        self._speed = speed
+    def __init__(self) -> None:
         self._start = time.monotonic()
 
     def __call__(self) -> float:
-        return int((time.monotonic() - self._start) * self._speed / 0.02) * 0.02
+        return int((time.monotonic() - self._start) / 0.02 + 1e-6) * 0.02
 
     async def advance(self, seconds: float) -> None:
-        until = self() + seconds
-        while self() < until:
-            await asyncio.sleep(0.005)
+        await asyncio.sleep(seconds)
 
 
 class TestLiveRenderer(RendererConformance):
     @pytest.fixture
-    async def bench(self) -> AsyncIterator[Bench]:
+    async def bench(self) -> AsyncIterator[RendererBench]:
         painter = RecordingPainter()
-        clock = FastClock()
+        clock = AudioClock()
         renderer = LiveRenderer(painter, clock, fps=25, capacity=240)
-        yield Bench(renderer, painter, clock.advance, capacity=240)
+        yield RendererBench(renderer, painter, clock.advance, clock, capacity=240)
         await renderer.aclose()
+
+
+class FileBench(RendererBench):
+    """Its time is what is taken from it."""
+
+    def __init__(self, renderer: FileRenderer, painter: RecordingPainter) -> None:
+        super().__init__(renderer, painter, self._take, lambda: len(self.reds) / 25, live=False)
+        self._frames: AsyncIterator[TimedFrame | SegmentFinished] | None = None
+
+    async def _take(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        until = len(self.reds) + round(seconds * 25)
+        while len(self.reds) < until:
+            self._frames = self._frames or aiter(self.renderer)
+            item = await anext(self._frames, None)
+            if item is None:
+                self._frames = None
+                return
+            self.note(item)
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        await self._take(1000.0)
 
 
 class TestFileRenderer(RendererConformance):
     @pytest.fixture
-    async def bench(self, tmp_path: Path) -> AsyncIterator[Bench]:
+    async def bench(self, tmp_path: Path) -> AsyncIterator[RendererBench]:
         painter = RecordingPainter()
         with FileWriter(tmp_path / "out.mp4", painter.size, 25) as writer:
-            renderer = FileRenderer(painter, 25, writer)
-
-            bench = Bench(renderer, painter, lambda s: asyncio.sleep(0), live=False)
-
-            async def advance(seconds: float) -> None:
-                # its clock is what is taken from it: let the collector take that much
-                until = len(bench.reds) + round(seconds * 25)
-                for _ in range(2000):
-                    await asyncio.sleep(0)
-                    if len(bench.reds) >= until:
-                        break
-
-            async def collect() -> None:
-                async for item in renderer:
-                    if isinstance(item, TimedFrame):
-                        bench.reds.append((item.t, int(item.image[0, 0, 0])))
-                    bench.out.append(item)
-                    await asyncio.sleep(0)
-
-            bench.advance = advance
-            bench.collect = collect  # type: ignore[method-assign]
-            yield bench
+            yield FileBench(FileRenderer(painter, 25, writer), painter)
 
 
 async def take(renderer: LiveRenderer, n: int) -> list[TimedFrame]:
@@ -87,9 +94,11 @@ async def take(renderer: LiveRenderer, n: int) -> list[TimedFrame]:
 async def test_slow_painting_skips_frames_instead_of_lagging() -> None:
     class Slow(RecordingPainter):
         def paint(self, state):  # type: ignore[no-untyped-def]
-            time.sleep(0.09)
+            loop.spend(0.09)
             return super().paint(state)
 
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
     start = time.monotonic()
     renderer = LiveRenderer(Slow(), lambda: time.monotonic() - start, fps=30)
     lag = []
@@ -100,7 +109,7 @@ async def test_slow_painting_skips_frames_instead_of_lagging() -> None:
             break
     await renderer.aclose()
     assert renderer.skipped >= 6
-    assert lag[-1] < 0.09 + 0.08  # one painting and some noise, not six
+    assert lag[-1] < 0.09 + 0.04  # one painting and a picture's time, not six
 
 
 async def test_painting_happens_in_one_thread_of_its_own_which_ends() -> None:
@@ -111,7 +120,7 @@ async def test_painting_happens_in_one_thread_of_its_own_which_ends() -> None:
             seen.add(threading.current_thread())
             return super().paint(state)
 
-    clock = FastClock()
+    clock = AudioClock()
     renderer = LiveRenderer(Spy(), clock, fps=60)
     await take(renderer, 5)
     assert len(seen) == 1
@@ -131,7 +140,7 @@ async def test_a_picture_painted_while_cleared_is_not_shown() -> None:
                 go_on.wait(5)
             return super().paint(state)
 
-    clock = FastClock()
+    clock = AudioClock()
     painter = Held()
     renderer = LiveRenderer(painter, clock, fps=25)
     for state in speech(0.0, 1.0):
@@ -151,7 +160,7 @@ async def test_a_picture_painted_while_cleared_is_not_shown() -> None:
 
 
 async def test_only_one_iteration_at_a_time() -> None:
-    renderer = LiveRenderer(RecordingPainter(), FastClock(), fps=25)
+    renderer = LiveRenderer(RecordingPainter(), AudioClock(), fps=25)
     iterator = renderer.__aiter__()
     await anext(iterator)
     with pytest.raises(RuntimeError, match="already"):
@@ -164,7 +173,7 @@ async def test_painter_errors_reach_the_consumer() -> None:
         def paint(self, state):  # type: ignore[no-untyped-def]
             raise RuntimeError("no paint left")
 
-    renderer = LiveRenderer(Broken(), FastClock(), fps=25)
+    renderer = LiveRenderer(Broken(), AudioClock(), fps=25)
     with pytest.raises(RuntimeError, match="no paint left"):
         await take(renderer, 1)
     await renderer.aclose()
@@ -172,7 +181,7 @@ async def test_painter_errors_reach_the_consumer() -> None:
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="fps"):
-        LiveRenderer(RecordingPainter(), FastClock(), fps=0)
+        LiveRenderer(RecordingPainter(), AudioClock(), fps=0)
     with pytest.raises(ValueError, match="even"):
         FileWriter(Path("x.mp4"), (63, 64), 25)
 
@@ -197,7 +206,7 @@ def test_file_has_the_frames_and_the_sound(tmp_path: Path) -> None:
 
 
 async def test_segments_are_not_mixed_up_by_idle_states() -> None:
-    clock = FastClock()
+    clock = AudioClock()
     renderer = LiveRenderer(RecordingPainter(), clock, fps=25)
     renderer.push(face(0.0))
     renderer.push(face(0.1), segment="a")

@@ -57,6 +57,68 @@ def conversation(
         json_file.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 
+@bench.command()
+def render(
+    replicas: Annotated[
+        list[str] | None, typer.Argument(help="Names or bundles; else all that ship.")
+    ] = None,
+    sizes: Annotated[
+        list[str] | None, typer.Option("--size", help="As 1280x720; may be repeated.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=5, max=10_000, help="Pictures per measure.")] = 200,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+) -> None:
+    """Draw talking faces on one core: milliseconds per picture by stage, size and replica."""
+    from visavis.evaluation.render_bench import SIZES, run
+    from visavis.replicas.errors import ReplicaError
+
+    try:
+        result = run(
+            replicas or [],
+            [_size(text) for text in sizes] if sizes else SIZES,
+            frames=frames,
+            progress=lambda text: console.print(text, style="dim"),
+        )
+    except (ReplicaError, ValueError) as e:
+        typer.secho(f"The measure failed: {e}", fg="red", err=True)
+        raise typer.Exit(1) from e
+    for head in ("moving", "still"):
+        console.print(_render_table(result, head))
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isdecimal() and height.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is not a size such as 1280x720", param_hint="--size")
+    return int(width), int(height)
+
+
+def _render_table(r: dict[str, Any], head: str) -> Table:
+    machine, core = r["machine"], r["pinned_to_core"]
+    on = "not pinned to a core" if core is None else f"pinned to core {core}"
+    results = [x for x in r["results"] if x["head"] == head]
+    table = Table(
+        title=f"ms per picture, mouth talking, head {head}, median of {r['frames']} · "
+        f"{machine['cpu']}, {on}, load {r['load']}"
+    )
+    table.add_column("stage")
+    for x in results:
+        width, height = x["size"]
+        table.add_column(f"{x['replica']} ({x['kind']})\n{width}x{height}", justify="right")
+    for stage in dict.fromkeys(s for x in results for s in x["stages_ms"]):
+        cells = (x["stages_ms"].get(stage) for x in results)
+        table.add_row(stage, *("" if ms is None else f"{ms:.2f}" for ms in cells))
+    table.add_section()
+    table.add_row("whole picture", *(f"{x['p50_ms']:.2f}" for x in results))
+    table.add_row("whole picture, p95", *(f"{x['p95_ms']:.2f}" for x in results))
+    table.add_row("pictures per second", *(f"{x['fps']:.0f}" for x in results))
+    return table
+
+
 def _conversation_table(r: dict[str, Any]) -> Table:
     machine = r["machine"]
     table = Table(

@@ -28,12 +28,24 @@ class Face:
         animator: Makes FaceStates.
         sample_rate: Of the speech, Hz.
         fps: Pictures per second.
+        ahead: See :class:`PlayoutTrack`.
+        onset: See :class:`PlayoutTrack`.
+        lead: A picture is begun this long before its sound is due, seconds.
     """
 
     def __init__(
-        self, painter: FacePainter, animator: Animator, *, sample_rate: int, fps: int
+        self,
+        painter: FacePainter,
+        animator: Animator,
+        *,
+        sample_rate: int,
+        fps: float,
+        ahead: float = 0.0,
+        onset: float = 0.0,
+        lead: float = LEAD,
     ) -> None:
-        self.playout = PlayoutTrack(sample_rate)
+        self.playout = PlayoutTrack(sample_rate, ahead, onset)
+        self._lead = lead
         self._animator = animator
         self._renderer = LiveRenderer(painter, self._clock, fps=fps)
         self._frames: AsyncIterator[TimedFrame | SegmentFinished] | None = None
@@ -42,7 +54,7 @@ class Face:
         self._animator.set_mode("idle")
 
     def _clock(self) -> float:
-        return self.playout.clock() + LEAD
+        return self.playout.clock() + self._lead
 
     # -- what the conversation does -----------------------------------------------------------
 

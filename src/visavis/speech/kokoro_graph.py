@@ -14,13 +14,13 @@ time (``benchmarks/voices.py``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import MutableSequence
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 _MICROSOFT = "com.microsoft"
 _TO_END = np.iinfo(np.int64).max
@@ -48,8 +48,8 @@ def halves(model: bytes) -> tuple[bytes, bytes]:
     return prosody.SerializeToString(), sound.SerializeToString()
 
 
-def _set(values: MutableSequence[ValueInfoProto], names: list[str]) -> None:
-    """Make float tensors of these names a graph's inputs or outputs."""
+def _set(values: Any, names: list[str]) -> None:
+    """Make float tensors of these names a graph's inputs or outputs (a repeated field)."""
     del values[:]
     values.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
 
