@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -156,3 +157,15 @@ async def test_a_conversation_that_cannot_begin_is_not_answered() -> None:
         assert taken(client) == 0
         # Neither is its connection kept.
         refused(add(client, "anything", CANDIDATE), 404)
+
+
+def feel(client: TestClient, pc_id: str, **body: object) -> httpx.Response:
+    return conforms(client.post(f"/api/calls/{quote(pc_id, safe='')}/emotion", json=body))
+
+
+def test_the_face_of_a_call_feels_what_it_is_told(client: TestClient, sdp: str) -> None:
+    pc_id = offer(client, sdp).json()["pc_id"]
+    assert feel(client, pc_id, emotion="happy", intensity=0.6).json() == {"status": "success"}
+    refused(feel(client, pc_id, emotion="hungry"), 422, "hungry", "neutral, happy")
+    refused(feel(client, pc_id, emotion="happy", intensity=2), 422, "intensity")
+    refused(feel(client, "nobody", emotion="happy"), 404, "no such call")

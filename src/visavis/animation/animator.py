@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.animation.behaviour import Behaviour, look
+from visavis.animation.emotion import Emotion, check
 from visavis.animation.face_state import ARKIT_INDEX as AT
 from visavis.animation.face_state import STATE_RATE, FaceState
 from visavis.animation.from_audio import AudioMotion
@@ -35,8 +36,19 @@ _FORGET = 1.5
 _WAITING = 512
 
 _SMILE = [AT[n] for n in ("mouthSmileLeft", "mouthSmileRight")]
+_GLOOM = [AT[n] for n in ("mouthFrownLeft", "browDownLeft", "noseSneerLeft", "mouthStretchLeft")]
 _PRESS = [AT[n] for n in ("mouthPressLeft", "mouthPressRight")]
 _ROUNDED = [AT[n] for n in ("mouthPucker", "mouthFunnel")]
+#: Of a feeling: what opens the mouth, which lips that meet do not allow; what rounded lips forbid;
+#: and what lids that close end.
+_OPENS = [i for n, i in AT.items() if n.startswith(("jaw", "mouthUpperUp", "mouthLowerDown",
+          "mouthFunnel", "mouthStretch", "mouthShrug"))]  # fmt: skip
+_SPREADS = [i for n, i in AT.items() if n.startswith(("mouthSmile", "mouthDimple", "mouthStretch",
+            "mouthFrown", "mouthPress"))]  # fmt: skip
+_LIDS = [(AT[f"eye{n}{s}"], AT[f"eyeBlink{s}"]) for n in ("Wide", "Squint")
+         for s in ("Left", "Right")]  # fmt: skip
+#: A feeling begins this long before the words that carry it: faces announce them.
+_FEEL_AHEAD = 0.2
 _BROWS = expand({"browInnerUp": 0.8, "browOuterUp": 1.0})
 
 
@@ -47,6 +59,7 @@ class _Said:
     at: float
     motion: SpeechMotion
     gestures: Track
+    emotion: tuple[str, float] | None = None  # to be felt when it begins
     ended: bool = False  # its last sound has been heard
 
 
@@ -67,6 +80,7 @@ class Animator:
         self._style = load_style(style)
         self._behaviour = Behaviour(seed, self._style)
         self._rng = np.random.default_rng([seed, 1])
+        self._emotion = Emotion(np.random.default_rng([seed, 2]))
         self._said: deque[_Said] = deque(maxlen=_WAITING)
         self._heard: AudioMotion | None = None
         self._mouth = _Cut(53, MOUTH_CLOSES)
@@ -85,15 +99,36 @@ class Animator:
         """
         self._behaviour.set_mode(mode)
 
-    def say(self, spoken: SpokenAudio, at: float) -> None:
+    def set_emotion(self, label: str, intensity: float = 1.0) -> None:
+        """Feel this from now on, until it fades or something else is felt.
+
+        Args:
+            label: One of :func:`visavis.animation.emotion.labels`.
+            intensity: 0..1.
+
+        Raises:
+            ValueError: there is no such emotion, or the intensity is out of range.
+        """
+        self._emotion.set(label, intensity)
+
+    def say(self, spoken: SpokenAudio, at: float, emotion: tuple[str, float] | None = None) -> None:
         """The utterance's first sample is at `at` on the speech clock (s).
 
-        Utterances come in order. One without phoneme times moves the lips by its sound.
+        Utterances come in order. One without phoneme times moves the lips by its sound. `emotion`
+        (label, intensity) is felt as the utterance begins.
+
+        Raises:
+            ValueError: there is no such emotion, or the intensity is out of range.
         """
+        if emotion is not None:
+            check(*emotion)
         if not spoken.phones:
+            if emotion is not None:
+                self.set_emotion(*emotion)
             self.say_audio(spoken.audio, spoken.sample_rate, at)
             return
-        said = _Said(at, plan_speech(spoken), plan_gestures(spoken, self._rng, self._style))
+        gestures = plan_gestures(spoken, self._rng, self._style)
+        said = _Said(at, plan_speech(spoken), gestures, emotion)
         self._said.append(said)
         self._mark_late(at)
 
@@ -141,19 +176,33 @@ class Animator:
         self._t, self._speech_t, self._cut = t, speech_t, False
 
         arkit, head, gaze = self._behaviour.at(t)
+        feeling = self._emotion.at(t)
         speech, contact = mouth[:52], min(max(float(mouth[52]), 0.0), 1.0)
         # Rounded lips leave little room for a smile, lips in contact less than parted ones.
         rounded = min(max(float(speech[_ROUNDED].sum()), 0.0) * 1.6, 1.0)
         arkit[_SMILE] *= (1 - 0.8 * rounded) * (1 - 0.5 * contact)
+        # A deep feeling leaves no room for the everyday smile, and asks the mouth's leave to show.
+        arkit[_SMILE] *= 1 - min(float(feeling[_GLOOM].max()), 1.0)
+        felt = feeling[:52].copy()
+        felt[_SPREADS] *= (1 - 0.7 * rounded) * (1 - 0.4 * contact)
+        felt[_OPENS] *= (1 - contact) * (1 - 0.5 * rounded)
+        for lid, blink in _LIDS:
+            felt[lid] *= 1 - arkit[blink]
+        arkit += felt
         arkit[_PRESS] *= 1 - min(max(float(speech[AT["jawOpen"]]) * 12, 0.0), 1.0)
         arkit += speech
         arkit += max(float(gesture[3]), 0.0) * _BROWS
-        head[:3] += gesture[:3]
+        head[:3] += gesture[:3] + feeling[52:]
         gaze -= head[:2]  # eyes stay on their target while the head moves
         look(arkit, gaze)
         np.clip(arkit, 0.0, 1.0, out=arkit)
         return FaceState(
-            t, arkit.astype(np.float32), head.astype(np.float32), gaze.astype(np.float32)
+            t,
+            arkit.astype(np.float32),
+            head.astype(np.float32),
+            gaze.astype(np.float32),
+            self._emotion.label,
+            self._emotion.intensity,
         )
 
     def motion(
@@ -194,6 +243,9 @@ class Animator:
             if share > 0.0:
                 mouth += share * said.motion.track.at(speech_t - said.at)
             gesture += said.gestures.at(speech_t - said.at)
+            if said.emotion is not None and speech_t >= said.at - _FEEL_AHEAD:
+                self._emotion.set(*said.emotion)
+                said.emotion = None
             if not said.ended and speech_t >= said.at + said.motion.voice_end:
                 said.ended = True
                 if self._rng.random() < 0.5:  # blinks gather at the ends of utterances

@@ -33,7 +33,16 @@ class Spring:
     def __init__(self, value: Vector, time: float) -> None:
         self.value = np.array(value, float)
         self._speed = np.zeros_like(self.value)
-        self._omega = 3.9 / time
+        self.time = time
+
+    @property
+    def time(self) -> float:
+        """Seconds to come within about a tenth of a new target; may change at any moment."""
+        return 3.9 / self._omega
+
+    @time.setter
+    def time(self, seconds: float) -> None:
+        self._omega = 3.9 / seconds
 
     def step(self, target: Vector, dt: float) -> Vector:
         """The value `dt` seconds later, drawn towards `target`."""

@@ -21,22 +21,14 @@ import struct
 
 import numpy as np
 
+from visavis.animation.emotion import labels
 from visavis.animation.face_state import FaceState
 
 VERSION = 1
 #: Bytes of a message.
 SIZE = 76
-#: Emotion labels that can be sent: the basic emotions of Ekman, contempt, and none.
-EMOTIONS = (
-    "neutral",
-    "happiness",
-    "sadness",
-    "anger",
-    "fear",
-    "disgust",
-    "surprise",
-    "contempt",
-)
+#: Emotion labels that can be sent.
+EMOTIONS = labels()
 _HEADER = struct.Struct("<BBBBI")
 _TIME, _POSE = 1e4, 1e4
 _LONGEST = (2**32 - 1) / _TIME

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from loguru import logger
@@ -81,6 +82,21 @@ class Candidates(BaseModel):
 
     pc_id: Annotated[str, Field(min_length=1, max_length=100)]
     candidates: Annotated[list[Candidate], Field(max_length=200)]
+
+
+class Feeling(BaseModel):
+    """What the face shall show."""
+
+    model_config = ConfigDict(strict=True)
+
+    emotion: Annotated[str, Field(max_length=40, examples=["happy"])]
+    intensity: Annotated[float, Field(ge=0, le=1)] = 0.7
+
+
+class Felt(BaseModel):
+    """The face shows it now."""
+
+    status: Literal["success"] = "success"
 
 
 class Added(BaseModel):
@@ -282,6 +298,30 @@ def create_app(settings: Settings, page: Path = PAGE) -> FastAPI:
             logger.info("Refused ICE candidates: {}", e)
             raise HTTPException(400, NO_CANDIDATES) from e
         return Added()
+
+    @app.post(
+        "/api/calls/{pc_id}/emotion",
+        summary="Let the face of a running call show an emotion",
+        responses=documented(
+            _404="There is no such call, or it has ended",
+            _413="The body is too large",
+            _422="There is no such emotion, or the body is not what is documented",
+        ),
+    )
+    async def emotion(
+        pc_id: Annotated[
+            str, PathParameter(max_length=100, description="From the answer to the offer.")
+        ],
+        body: Feeling,
+    ) -> Felt:
+        session = sessions.find(pc_id)
+        if session is None:
+            raise HTTPException(404, "There is no such call, or it has ended.")
+        try:
+            session.feel(body.emotion, body.intensity)
+        except ValueError as e:
+            raise HTTPException(422, f"There is {e}.") from e
+        return Felt()
 
     @app.exception_handler(ServerFullError)
     async def full(_: Request, e: ServerFullError) -> JSONResponse:

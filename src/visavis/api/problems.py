@@ -18,6 +18,7 @@ _NAMES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    422: "invalid_request",
     500: "server_error",
 }
 #: FastAPI's words for a body that is not UTF-8, or nested deeper than a parser goes.

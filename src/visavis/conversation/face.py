@@ -9,6 +9,7 @@ import numpy as np
 from pipecat.frames.frames import TTSAudioRawFrame
 
 from visavis.animation.animator import Animator
+from visavis.animation.emotion import infer
 from visavis.animation.face_state import STATE_RATE
 from visavis.conversation.playout import PlayoutTrack
 from visavis.rendering.contract import FacePainter, SegmentFinished, TimedFrame
@@ -64,7 +65,8 @@ class Face:
         self._registered += len(frame.audio) / 2 / frame.sample_rate
         if isinstance(frame, SpokenAudioFrame):
             if frame.spoken is not None:
-                self._animator.say(frame.spoken, at=at)
+                words = " ".join(w.text for w in frame.spoken.words)
+                self._animator.say(frame.spoken, at=at, emotion=frame.emotion or infer(words))
         else:
             # A voice without phoneme times: the lips follow the sound itself.
             samples = np.frombuffer(frame.audio, np.int16)
@@ -77,6 +79,14 @@ class Face:
         self._renderer.clear()
         self._registered = self.playout.spoken
         self._next_state = self._clock()
+
+    def feel(self, label: str, intensity: float) -> None:
+        """Show this emotion from now on.
+
+        Raises:
+            ValueError: there is no such emotion, or the intensity is out of range.
+        """
+        self._animator.set_emotion(label, intensity)
 
     def user_started(self) -> None:
         """The person speaks: listen."""

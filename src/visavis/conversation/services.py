@@ -176,7 +176,7 @@ class Services:
         """The face, behaving after `seed`."""
         return Face(
             self._painter(),
-            Animator(seed=seed),
+            Animator(seed=seed, style=self.settings.persona.manner),
             sample_rate=SPEECH_RATE,
             fps=self.settings.face.fps,
         )

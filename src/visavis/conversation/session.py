@@ -38,6 +38,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from visavis.config import LocalLLM, LocalSTT
 from visavis.conversation.context import ContextTrimmer, estimate_tokens
+from visavis.conversation.emotion_tags import EmotionTags
 from visavis.conversation.services import SPEECH_RATE, Services
 from visavis.conversation.timings import ReplyTimings, TurnTimings
 from visavis.conversation.transcript import Line, Transcript
@@ -152,6 +153,14 @@ class Session:
             lost = 0 if self.connection.is_connected() else lost + 1
         await self._worker.cancel(reason="the browser is gone")
 
+    def feel(self, label: str, intensity: float) -> None:
+        """Let the face show this emotion.
+
+        Raises:
+            ValueError: there is no such emotion, or the intensity is out of range.
+        """
+        self._face.feel(label, intensity)
+
     # -- assembly -------------------------------------------------------------------------------
 
     def _assemble(self) -> PipelineWorker:
@@ -194,6 +203,7 @@ class Session:
             stages.append(ContextTrimmer(budget - estimate_tokens(prompt)))
         stages += [
             self._services.llm(),
+            EmotionTags(),
             self._services.tts(),
             transport.output(),
             aggregators.assistant(),
@@ -202,7 +212,8 @@ class Session:
             Pipeline(stages),
             params=PipelineParams(enable_metrics=True),
             observers=[_Marks(self._timings, self._on_reply)],
-            rtvi_observer_params=RTVIObserverParams(),
+            # What the model writes may hold tags; people get what is spoken.
+            rtvi_observer_params=RTVIObserverParams(bot_llm_enabled=False),
             idle_timeout_secs=600,
         )
         self._follow(worker, transport, aggregators)

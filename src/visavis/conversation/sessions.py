@@ -37,6 +37,10 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._running.values()))
 
+    def find(self, pc_id: str) -> Session | None:
+        """The conversation on the connection of this name."""
+        return next((s for s in self if s.connection.pc_id == pc_id), None)
+
     @property
     def limit(self) -> int:
         """Conversations that may run at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +28,8 @@ class Persona(BaseModel):
     )
     voice: str = "kokoro:clara"
     replica: str = "clara"
+    #: How much the face moves, blinks and shows.
+    manner: Literal["calm", "natural", "lively"] = "natural"
 
     def system_prompt(self) -> str:
         """The system message: instructions, then the facts."""

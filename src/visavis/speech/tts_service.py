@@ -16,11 +16,14 @@ from functools import partial
 
 from pipecat.frames.frames import (
     AggregatedTextFrame,
+    DataFrame,
     ErrorFrame,
     Frame,
+    InterruptionFrame,
     TTSAudioRawFrame,
     TTSTextFrame,
 )
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.text.base_text_aggregator import TextType
@@ -36,16 +39,31 @@ _CHUNK = 0.04
 
 
 @dataclass
+class EmotionFrame(DataFrame):
+    """How what is said next is felt.
+
+    Attributes:
+        label: Name of the emotion.
+        intensity: 0..1.
+    """
+
+    label: str = "neutral"
+    intensity: float = 1.0
+
+
+@dataclass
 class SpokenAudioFrame(TTSAudioRawFrame):
     """A stretch of an utterance.
 
     Attributes:
         spoken: The whole utterance with its phoneme times, on its first frame; None on the rest.
         offset: Seconds from the utterance's first sample to this frame's.
+        emotion: Label and intensity with which it is said, on its first frame; None if unsaid.
     """
 
     spoken: SpokenAudio | None = None
     offset: float = 0.0
+    emotion: tuple[str, float] | None = None
 
 
 class VisavisTTSService(TTSService):
@@ -90,6 +108,7 @@ class VisavisTTSService(TTSService):
         self._own_executor = executor is None
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="speaking")
         self._make_way = make_way
+        self._emotion: tuple[str, float] | None = None  # of what is said next
         self._speaking = ""  # the context whose first piece has been begun
         # Pipecat takes no aggregator from outside, and names the type of its own.
         self._text_aggregator = ClauseAggregator()  # type: ignore[assignment]
@@ -109,6 +128,15 @@ class VisavisTTSService(TTSService):
         if self._own_executor:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Keep an emotion for the next piece that is said."""
+        if isinstance(frame, EmotionFrame):
+            self._emotion = (frame.label, frame.intensity)
+            return
+        if isinstance(frame, InterruptionFrame):
+            self._emotion = None
+        await super().process_frame(frame, direction)
+
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Say `text`: audio, and each word behind the audio in which it is said."""
         await self.start_tts_usage_metrics(text)
@@ -125,11 +153,14 @@ class VisavisTTSService(TTSService):
         except Exception as e:
             yield ErrorFrame(f"Speech synthesis failed: {e}")
             return
+        emotion, self._emotion = self._emotion, None
         context = self._tts_contexts.get(context_id)
         append = context.append_to_context if context else True
         for frame in interleave(spoken, context_id):
             if isinstance(frame, TTSTextFrame):
                 frame.append_to_context = append
+            elif isinstance(frame, SpokenAudioFrame) and frame.spoken is not None:
+                frame.emotion = emotion
             yield frame
 
     async def _push_spoken_text(
