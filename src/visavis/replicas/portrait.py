@@ -22,6 +22,21 @@ Array = NDArray[np.float64]
 
 #: A mouth open wider than this (gap over width) cannot be driven from one picture.
 MAX_GAP = 0.06
+#: A nose tip further than this from the middle of the face (in widths across the outer eye
+#: corners; about 12 degrees) hides too much of one side.
+MAX_TURN = 0.25
+
+
+def lip_gap(points: NDArray[np.floating]) -> float:
+    """Gap between the inner lips over the width of the mouth, from landmarks ``(478, 2 or 3)``."""
+    width = np.linalg.norm(points[61, :2] - points[291, :2])
+    return float(np.linalg.norm(points[13, :2] - points[14, :2]) / width)
+
+
+def turn(points: NDArray[np.floating]) -> float:
+    """How far the nose tip is off the middle of the face, over the width across the eyes."""
+    across = np.linalg.norm(points[33, :2] - points[263, :2])
+    return float((points[1, 0] - (points[234, 0] + points[454, 0]) / 2) / across)
 
 
 def _follow(control: ControlMesh, positions: Array) -> Floats:
@@ -82,6 +97,24 @@ def _encode(image: Image, suffix: str) -> bytes:
     return bytes(data.tobytes())
 
 
+def _face_forward(points: Array) -> None:
+    """Take the turn of the head out of the depths, in place.
+
+    The ears come to lie equally deep, and the half of the face that is narrower because it is
+    turned away becomes flatter in the same proportion. With its own depths the far cheek would
+    fold over or tear open as soon as the head turns.
+    """
+    right, left, middle = points[234], points[454], points[topo.NOSE_BRIDGE, 0]
+    slope = (left[2] - right[2]) / (left[0] - right[0])
+    points[:, 2] -= slope * (points[:, 0] - (right[0] + left[0]) / 2)
+    top, bottom = points[151], points[199]
+    base = np.interp(points[:, 1], [top[1], bottom[1]], [top[2], bottom[2]])
+    widths = np.where(points[:, 0] < middle, middle - right[0], left[0] - middle)
+    flatter = widths / widths.max()
+    aside = np.clip(np.abs(points[:, 0] - middle) / widths, 0, 1)
+    points[:, 2] = base + (points[:, 2] - base) * (1 + (flatter - 1) * aside)
+
+
 def _check(image: Image, points: Array, matte: NDArray[np.floating]) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be uint8 RGB (h, w, 3), got {image.dtype} {image.shape}")
@@ -89,16 +122,12 @@ def _check(image: Image, points: Array, matte: NDArray[np.floating]) -> None:
         raise ValueError(f"landmarks must have shape (478, 3), got {points.shape}")
     if matte.shape != image.shape[:2]:
         raise ValueError(f"matte is {matte.shape}, the image {image.shape[:2]}")
-    width = np.linalg.norm(points[61, :2] - points[291, :2])
-    gap = np.linalg.norm(points[13, :2] - points[14, :2]) / width
+    gap = lip_gap(points)
     if gap > MAX_GAP:
         raise ValueError(
             f"the mouth is open (gap {gap:.2f} of its width): use a closed-mouth photo"
         )
-    turn = (points[1, 0] - (points[234, 0] + points[454, 0]) / 2) / np.linalg.norm(
-        points[33, :2] - points[263, :2]
-    )
-    if abs(turn) > 0.25:
+    if abs(turn(points)) > MAX_TURN:
         raise ValueError("the face is turned to the side: use a photo taken from the front")
 
 
@@ -122,8 +151,9 @@ def build_portrait(
     Raises:
         ValueError: The picture cannot be used; the message says what to do.
     """
-    points = np.asarray(landmarks, float)
+    points = np.array(landmarks, float)
     _check(image, points, matte)
+    _face_forward(points)
     h, w = image.shape[:2]
     irises = np.array(
         [
