@@ -192,8 +192,9 @@ def draw_mesh(
     height, width = nearest.shape
     th, tw = texture.shape[:2]
     plain = th == 1 and tw == 1
-    value = np.empty(9, np.float32)
+    value = np.empty(7, np.float32)
     texel = np.empty(4, np.float32)
+    one, slack = np.float32(1.0), np.float32(1e-6)
     for t in range(tri.shape[0]):
         a, b, c = tri[t, 0], tri[t, 1], tri[t, 2]
         wa, wb, wc = p[a, 2], p[b, 2], p[c, 2]
@@ -207,18 +208,33 @@ def draw_mesh(
         x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
         y0 = max(0, int(np.ceil(min(ay, by, cy))))
         y1 = min(height - 1, int(np.floor(max(ay, by, cy))))
-        inverse = 1.0 / area
+        inverse = np.float32(1.0) / area
+        # barycentric coordinates g of b and h of c are linear: their steps along a row and column
+        gx, gy = (cy - ay) * inverse, -(cx - ax) * inverse
+        hx, hy = -(by - ay) * inverse, (bx - ax) * inverse
+        fx = -gx - hx
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                g = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
-                h = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
-                f = 1.0 - g - h
-                if f < -1e-6 or g < -1e-6 or h < -1e-6:
-                    continue
+            dy = np.float32(y) - ay
+            # at column ax; then the columns where none of the three is negative
+            g0, h0 = gy * dy, hy * dy
+            f0 = one - g0 - h0
+            low, high = np.float32(x0), np.float32(x1)
+            for start, step in ((f0, fx), (g0, gx), (h0, hx)):
+                if step > 0:
+                    low = max(low, ax - (start + slack) / step)
+                elif step < 0:
+                    high = min(high, ax - (start + slack) / step)
+                elif start < -slack:
+                    high = np.float32(-1)
+            for x in range(int(np.ceil(low)), int(np.floor(high)) + 1):
+                dx = np.float32(x) - ax
+                g, h = g0 + gx * dx, h0 + hx * dx
+                f = one - g - h
                 w = f * wa + g * wb + h * wc
                 if w <= nearest[y, x]:
                     continue
-                fa, fb, fc = f * wa / w, g * wb / w, h * wc / w
+                depth = one / w
+                fa, fb, fc = f * wa * depth, g * wb * depth, h * wc * depth
                 for k in range(7):
                     value[k] = fa * light[a, k] + fb * light[b, k] + fc * light[c, k]
                 alpha = value[3]
@@ -268,12 +284,16 @@ def resolve(
     linear: NDArray[np.float32],
     srgb: NDArray[np.uint8],
     ss: int,
+    box: tuple[int, int, int, int],
     out: NDArray[np.uint8],
 ) -> None:
-    """Average ``ss`` x ``ss`` samples in linear light over the backdrop, as sRGB."""
+    """Average ``ss`` x ``ss`` samples in linear light over the backdrop, as sRGB.
+
+    Only inside ``box``: first and last column (exclusive), first and last row.
+    """
     share = 1.0 / (ss * ss)
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
+    for y in range(box[2], box[3]):
+        for x in range(box[0], box[1]):
             r, g, b, a = 0.0, 0.0, 0.0, 0.0
             for j in range(ss):
                 for i in range(ss):

@@ -111,6 +111,7 @@ class MeshPainter:
         self._canvas = np.zeros((tall, wide, 4), np.float32)
         self._nearest = np.zeros((tall, wide), np.float32)
         self._frame = self._backdrop.copy()
+        self._last = (0, 0, 0, 0)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -125,8 +126,6 @@ class MeshPainter:
         look = stage.rotation(pitch, yaw, 0.0)
         c, ss = self._camera, SUPERSAMPLING
         camera = c.centre + np.array([0, 0, c.distance], np.float32)
-        self._canvas[:] = 0
-        self._nearest[:] = 0
         for part in self._parts:
             np.copyto(part.v, part.rest)
             m = part.morphs
@@ -144,9 +143,32 @@ class MeshPainter:
                 part.v, c.centre, (c.px + 0.5) * ss - 0.5, (c.py + 0.5) * ss - 0.5, c.scale * ss,
                 c.distance, part.p,
             )  # fmt: skip
+        box = self._box()
+        last, self._last = self._last, box
+        x0, y0 = min(box[0], last[0]), min(box[2], last[2])
+        x1, y1 = max(box[1], last[1]), max(box[3], last[3])
+        self._canvas[y0 * ss : y1 * ss, x0 * ss : x1 * ss] = 0
+        self._nearest[y0 * ss : y1 * ss, x0 * ss : x1 * ss] = 0
+        for part in self._parts:
             k.draw_mesh(
                 self._canvas, self._nearest, part.p, part.tri, part.uv, part.light,
                 part.texture, self._linear, part.cutoff, part.blend,
             )  # fmt: skip
-        k.resolve(self._canvas, self._backdrop, self._linear, self._srgb, ss, self._frame)
+        k.resolve(
+            self._canvas, self._backdrop, self._linear, self._srgb, ss, (x0, x1, y0, y1),
+            self._frame,
+        )  # fmt: skip
         return self._frame
+
+    def _box(self) -> tuple[int, int, int, int]:
+        """Columns and rows of the picture that the projected parts reach, end exclusive."""
+        low, high = np.array([np.inf, np.inf]), np.array([-np.inf, -np.inf])
+        for part in self._parts:
+            seen = part.p[part.p[:, 2] > 0, :2]
+            if len(seen):
+                low, high = np.minimum(low, seen.min(0)), np.maximum(high, seen.max(0))
+        if not np.isfinite(low).all():
+            return 0, 0, 0, 0
+        x0, y0 = (int(v) for v in np.clip(low // SUPERSAMPLING - 1, 0, self._size))
+        x1, y1 = (int(v) for v in np.clip(high // SUPERSAMPLING + 2, 0, self._size))
+        return x0, x1, y0, y1

@@ -20,6 +20,8 @@ _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "err
 LOW_PASS = 0.3
 #: Alpha below which a Gaussian draws nothing, and transparency below which nothing more is drawn.
 FAINT, OPAQUE = 1 / 255, 0.004
+#: Columns of a block.
+BLOCK = 16
 #: The table of the exponential: entries per unit, and its end.
 EXP_STEPS, EXP_END = 256, 12
 
@@ -95,20 +97,28 @@ def blend_splats(
     order: NDArray[np.int64],
     table: NDArray[np.float32],
     canvas: NDArray[np.float32],
+    full: NDArray[np.int32],
 ) -> None:
-    """Blend front to back into ``canvas`` ``(h, w, 4)``: colour so far and transparency left."""
+    """Blend front to back into ``canvas`` ``(h, w, 4)``: colour so far and transparency left.
+
+    ``full`` counts the opaque pixels of every block of :data:`BLOCK` columns of a row,
+    ``(h, w / BLOCK)``: what lies behind a full block is not looked at.
+    """
     height, width = canvas.shape[:2]
+    faint, opaque = np.float32(FAINT), np.float32(OPAQUE)
+    steps = np.float32(EXP_STEPS)
+    most, zero = np.float32(0.99), np.float32(0.0)
     for n in range(order.shape[0]):
         i = order[n]
         alpha = opacity[i]
-        if alpha < FAINT or p[i, 2] < 0:
+        if alpha < faint or p[i, 2] < 0:
             continue
         a, b, c = p[i, 3], p[i, 4], p[i, 5]
         det = a * c - b * b
         if det <= 1e-9:
             continue
         # the ellipse outside of which alpha is faint
-        reach = min(2.0 * np.log(alpha / FAINT), 2.0 * EXP_END)
+        reach = min(np.float32(2.0) * np.log(alpha / faint), np.float32(2.0 * EXP_END))
         ia, ib, ic = c / det, -b / det, a / det
         x, y = p[i, 0], p[i, 1]
         half = np.sqrt(reach * c)
@@ -116,7 +126,7 @@ def blend_splats(
         y1 = min(height - 1, int(np.floor(y + half)))
         r, g, bl = colour[i, 0], colour[i, 1], colour[i, 2]
         for row in range(y0, y1 + 1):
-            dy = row - y
+            dy = np.float32(row) - y
             # ia dx² + 2 ib dx dy + ic dy² <= reach
             middle = -ib * dy / ia
             rest = (reach - ic * dy * dy) / ia + middle * middle
@@ -125,18 +135,25 @@ def blend_splats(
             span = np.sqrt(rest)
             x0 = max(0, int(np.ceil(x + middle - span)))
             x1 = min(width - 1, int(np.floor(x + middle + span)))
-            for col in range(x0, x1 + 1):
-                left = canvas[row, col, 3]
-                if left < OPAQUE:
+            for block in range(x0 // BLOCK, x1 // BLOCK + 1):
+                if full[row, block] == BLOCK:
                     continue
-                dx = col - x
-                power = 0.5 * (ia * dx * dx + ic * dy * dy) + ib * dx * dy
-                w = alpha * table[int(max(power, 0.0) * EXP_STEPS)]
-                w = min(w, 0.99) * left
-                canvas[row, col, 0] += w * r
-                canvas[row, col, 1] += w * g
-                canvas[row, col, 2] += w * bl
-                canvas[row, col, 3] = left - w
+                for col in range(max(x0, block * BLOCK), min(x1, block * BLOCK + BLOCK - 1) + 1):
+                    left = canvas[row, col, 3]
+                    if left < opaque:
+                        continue
+                    dx = np.float32(col) - x - middle
+                    # around the row's middle: the rest of the form is constant along the row
+                    power = np.float32(0.5) * (reach + ia * (dx * dx - rest))
+                    w = alpha * table[int(max(power, zero) * steps)]
+                    w = min(w, most) * left
+                    canvas[row, col, 0] += w * r
+                    canvas[row, col, 1] += w * g
+                    canvas[row, col, 2] += w * bl
+                    left -= w
+                    canvas[row, col, 3] = left
+                    if left < opaque:
+                        full[row, block] += 1
 
 
 @njit(**_OPTIONS)

@@ -44,10 +44,11 @@ class SplatPainter:
         self._pivot = model.mesh.pivot.astype(np.float32)
         self._camera = stage.head_camera(model.mesh.pupils, size)
         self._v = self._rest.copy()
-        self._p = np.zeros((len(self._rest), 6), np.float32)
         self._table = k.exp_table()
+        self._p = np.zeros((len(self._rest), 6), np.float32)
         self._backdrop = stage.backdrop(size)
         self._canvas = np.zeros((size[1], size[0], 4), np.float32)
+        self._full = np.zeros((size[1], -(-size[0] // k.BLOCK)), np.int32)
         self._frame = self._backdrop.copy()
 
     @property
@@ -70,6 +71,9 @@ class SplatPainter:
         order = np.argsort(self._p[:, 2], kind="stable")
         self._canvas[..., :3] = 0
         self._canvas[..., 3] = 1
-        k.blend_splats(self._p, self._colours, self._opacities, order, self._table, self._canvas)
+        self._full[:] = 0
+        k.blend_splats(
+            self._p, self._colours, self._opacities, order, self._table, self._canvas, self._full
+        )
         k.resolve(self._canvas, self._backdrop, self._frame)
         return self._frame
