@@ -18,15 +18,17 @@ from visavis import faces
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
 from visavis.cli import app
 from visavis.rendering.painter import PortraitPainter
+from visavis.replicas import topology as topo
 from visavis.replicas.bundle import load
 from visavis.replicas.catalog import load_stock, stock_names
+from visavis.replicas.closing import CLOSABLE, close_mouth
 from visavis.replicas.covers import align, covered
 from visavis.replicas.enrol import check_consent, enrol, slug
 from visavis.replicas.errors import ReplicaError
 from visavis.replicas.framing import FRAME, frame_portrait, guided_filter
 from visavis.replicas.photo import PhotoError, PhotoProblem
 from visavis.replicas.photo_checks import blur, check_face
-from visavis.replicas.portrait import lip_gap, turn
+from visavis.replicas.portrait import MAX_GAP, lip_gap, turn
 
 Image = np.ndarray
 
@@ -237,3 +239,30 @@ class TestCommand:
         out.mkdir()
         code, text = self.run("new", "x.png", "--name", "Ada", "--nobody", "--out", out)
         assert code == 2 and "no replica" in text
+
+
+class TestClosing:
+    def test_a_parted_mouth_is_closed_and_nothing_else_changes(
+        self, tracker: faces.FaceTracker
+    ) -> None:
+        parted = acted(
+            jawOpen=0.12, mouthUpperUpLeft=0.4, mouthUpperUpRight=0.4, mouthSmileLeft=0.5,
+            mouthSmileRight=0.5, mouthLowerDownLeft=0.4, mouthLowerDownRight=0.4,
+        )  # fmt: skip
+        points = tracker.detect(parted)[0].points
+        assert MAX_GAP < lip_gap(points) < CLOSABLE
+        closed = close_mouth(parted, points)
+        after = tracker.detect(closed)[0].points
+        assert lip_gap(after) < 0.04
+        unit = np.linalg.norm(points[468, :2] - points[473, :2])
+        for corner in (61, 291):  # the smile stays
+            assert np.linalg.norm(after[corner, :2] - points[corner, :2]) < 0.1 * unit
+        changed = np.nonzero(np.abs(closed.astype(int) - parted).max(2) > 2)
+        assert changed[0].min() > points[2, 1] - 3 and changed[0].max() < points[152, 1] + 3
+        replica = enrol(png(parted), "Smile", None)
+        assert "lips of a smile were closed" in replica.manifest.provenance
+
+    def test_closed_lips_stay_as_they_are(self, portrait: Image, face: faces.FaceLandmarks) -> None:
+        points = face.points.copy()
+        points[list(topo.LOWER_INNER)] = points[list(topo.UPPER_INNER)]
+        np.testing.assert_array_equal(close_mouth(portrait, points), portrait)

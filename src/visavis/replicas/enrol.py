@@ -7,11 +7,12 @@ import unicodedata
 
 from visavis.faces import FaceTracker
 from visavis.replicas.bundle import RIG, Replica, ReplicaManifest
+from visavis.replicas.closing import close_mouth
 from visavis.replicas.errors import ReplicaError
 from visavis.replicas.framing import FRAME, frame_portrait
-from visavis.replicas.photo import read_photo
+from visavis.replicas.photo import PhotoError, PhotoProblem, read_photo
 from visavis.replicas.photo_checks import check_face, only_face
-from visavis.replicas.portrait import build_portrait
+from visavis.replicas.portrait import MAX_GAP, build_portrait, lip_gap
 from visavis.replicas.splat import unpack_lam
 
 #: More people than this in a photo need not be counted.
@@ -85,8 +86,16 @@ def enrol(
 
 def _from_photo(data: bytes, manifest: ReplicaManifest) -> Replica:
     photo = read_photo(data)
-    face = only_face(FaceTracker(static=True, max_faces=_MOST_FACES).detect(photo))
+    tracker = FaceTracker(static=True, max_faces=_MOST_FACES)
+    face = only_face(tracker.detect(photo))
     check_face(photo, face)
+    if lip_gap(face.points) > MAX_GAP:
+        photo = close_mouth(photo, face.points)
+        face = only_face(tracker.detect(photo))
+        if (gap := lip_gap(face.points)) > MAX_GAP:
+            raise PhotoError(PhotoProblem.MOUTH_OPEN, f"The lips stay {gap:.0%} of a mouth apart.")
+        provenance = f"{manifest.provenance}; the lips of a smile were closed"
+        manifest = manifest.model_copy(update={"provenance": provenance})
     framed = frame_portrait(photo, face.points.astype(float))
     return build_portrait(
         framed.image, framed.points, framed.matte, manifest, backdrop=framed.backdrop

@@ -62,7 +62,7 @@ ADVICE = {
     PhotoProblem.MOUTH_COVERED: "Take away what covers the mouth: a mask, a hand, a microphone.",
     PhotoProblem.EYES_COVERED: "Take off the sunglasses; clear glasses may stay.",
     PhotoProblem.EYES_CLOSED: "Use a photo with open eyes.",
-    PhotoProblem.MOUTH_OPEN: "Use a photo with closed lips; a smile without teeth is fine.",
+    PhotoProblem.MOUTH_OPEN: "Use a photo with closed lips or an ordinary smile, not a laugh.",
 }
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.faces import FaceLandmarks, eye_opening, head_pose
+from visavis.replicas.closing import CLOSABLE
 from visavis.replicas.covers import align, covered
 from visavis.replicas.photo import PhotoError, PhotoProblem
-from visavis.replicas.portrait import MAX_GAP, MAX_TURN, lip_gap, turn
+from visavis.replicas.portrait import MAX_TURN, lip_gap, turn
 
 Image = NDArray[np.uint8]
 
@@ -115,5 +116,5 @@ def check_face(photo: Image, face: FaceLandmarks) -> None:
     if min(eye_opening(p)) < MIN_EYES:
         raise PhotoError(PhotoProblem.EYES_CLOSED, "An eye is closed.")
     gap = lip_gap(p)
-    if gap > MAX_GAP:
+    if gap > CLOSABLE:
         raise PhotoError(PhotoProblem.MOUTH_OPEN, f"The lips are {gap:.0%} of their width apart.")
