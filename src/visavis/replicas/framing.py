@@ -151,6 +151,17 @@ def _continue_shoulder(image: Image, matte: Mask, edge: int, reach: float, unit:
     matte[:, edge - count : edge][rows[:, ::-1] < top[inner][::-1] - 3] = 0
 
 
+def _reduced(photo: Image, points: Array) -> tuple[Image, Array]:
+    """A photo with no more detail than frames show: more would only cost time and memory."""
+    share = 1.2 * PUPILS_MAX * FRAME[1] / float(np.linalg.norm(points[473, :2] - points[468, :2]))
+    if share >= 1:
+        return photo, points
+    size = (round(photo.shape[1] * share), round(photo.shape[0] * share))
+    smaller = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    fx, fy = size[0] / photo.shape[1], size[1] / photo.shape[0]
+    return smaller, points * (fx, fy, (fx + fy) / 2) + ((fx - 1) / 2, (fy - 1) / 2, 0)
+
+
 def frame_portrait(photo: Image, points: Array) -> Framed:
     """Put the person into a frame of :data:`FRAME` pixels.
 
@@ -162,6 +173,7 @@ def frame_portrait(photo: Image, points: Array) -> Framed:
         PhotoError: ``CROPPED``, if the photo shows too little around the face.
     """
     width, height = FRAME
+    photo, points = _reduced(photo, points)
     pupils = points[[468, 473], :2]
     unit = float(np.linalg.norm(pupils[1] - pupils[0]))
     matte = fine_matte(photo, pupils)

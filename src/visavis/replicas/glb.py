@@ -19,8 +19,8 @@ from visavis.replicas.errors import ReplicaError
 #: Most elements of one accessor, and bytes of a file.
 MAX_COUNT = 4_000_000
 MAX_BYTES = 256 * 1024 * 1024
-#: Most nodes that may be nested in one another.
-MAX_DEPTH = 512
+#: Most nodes, and how deeply they may be nested.
+MAX_NODES, MAX_DEPTH = 20_000, 512
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -198,6 +198,8 @@ class Glb:
         Nodes that are their own ancestors are refused.
         """
         nodes = self.list("nodes")
+        if len(nodes) > MAX_NODES:
+            raise self.error(f"more than {MAX_NODES} nodes")
         parent = [-1] * len(nodes)
         for i in range(len(nodes)):
             for child in self.item("nodes", i).get("children", []):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from visavis.animation.face_state import ARKIT_NAMES
 from visavis.replicas.errors import ReplicaError
 from visavis.replicas.glb import Glb
-from visavis.replicas.pictures import decode_picture
+from visavis.replicas.pictures import MAX_PIXELS, decode_picture
 
 Floats = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -100,12 +100,28 @@ def arkit_name(name: object) -> str | None:
     return _ARKIT_BY_FOLDED.get(folded.replace("_", ""))
 
 
-def _texture(glb: Glb, index: object) -> NDArray[np.uint8]:
-    texture = glb.item("textures", index)
-    webp = (texture.get("extensions") or {}).get("EXT_texture_webp") or {}
-    source = webp.get("source", texture.get("source"))
-    image = decode_picture(glb.image(source), f"{glb.name}: a texture")
-    return image if image.shape[2] == 4 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA))
+class _Textures:
+    """The pictures of a model, each decoded once, and not too many of them."""
+
+    def __init__(self, glb: Glb) -> None:
+        self._glb = glb
+        self._seen: dict[object, NDArray[np.uint8]] = {}
+
+    def get(self, index: object) -> NDArray[np.uint8]:
+        """uint8 RGBA of a glTF texture."""
+        glb = self._glb
+        texture = glb.item("textures", index)
+        webp = (texture.get("extensions") or {}).get("EXT_texture_webp") or {}
+        source = webp.get("source", texture.get("source"))
+        data = glb.image(source)
+        if source not in self._seen:
+            image = decode_picture(data, f"{glb.name}: a texture")
+            if image.shape[2] == 3:
+                image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
+            self._seen[source] = image
+            if sum(i.size // 4 for i in self._seen.values()) > MAX_PIXELS:
+                raise glb.error("its textures are too large together")
+        return self._seen[source]
 
 
 class _Skeleton:
@@ -173,7 +189,12 @@ def _apply(matrices: Array, points: NDArray[np.floating], w: float) -> Array:
 
 
 def _part(
-    glb: Glb, primitive: dict[str, Any], names: list[Any], matrix: Array, skeleton: _Skeleton | None
+    glb: Glb,
+    primitive: dict[str, Any],
+    names: list[Any],
+    matrix: Array,
+    skeleton: _Skeleton | None,
+    textures: _Textures,
 ) -> MeshPart | None:
     if primitive.get("mode", 4) != 4:
         return None  # points and lines are no face
@@ -182,6 +203,8 @@ def _part(
         raise glb.error("a mesh without positions")
     local = glb.array(attributes["POSITION"], "VEC3").astype(np.float64)
     n = len(local)
+    if n > MAX_VERTICES:
+        raise glb.error(f"more than {MAX_VERTICES} vertices; export a lighter model")
     if "indices" in primitive:
         flat = glb.array(primitive["indices"], "SCALAR")[:, 0].astype(np.int64)
     else:
@@ -244,7 +267,7 @@ def _part(
         except (AttributeError, TypeError, ValueError) as e:
             raise glb.error(f"a material is damaged ({e})") from e
         colours *= np.clip(np.nan_to_num(factor), 0, 1)
-        texture = None if wanted is None else _texture(glb, wanted)
+        texture = None if wanted is None else textures.get(wanted)
     return MeshPart(
         positions.astype(np.float32), triangles.astype(np.int32), uv, colours, texture,
         blend if blend in ("mask", "blend") else "opaque", cutoff, morphs,
@@ -271,6 +294,7 @@ def _read(glb: Glb) -> MeshModel:
     world, parent = glb.world_matrices()
     parts: list[MeshPart] = []
     skeletons: dict[int, _Skeleton] = {}
+    textures = _Textures(glb)
     found_names: list[str] = []
     pivot: Array | None = None
     eyes: dict[int, Array] = {}
@@ -293,7 +317,7 @@ def _read(glb: Glb) -> MeshModel:
                 if len(at):
                     eyes.setdefault(side, skeleton.places[at[0]])
         for primitive in mesh.get("primitives") or []:
-            made = _part(glb, primitive, names, world[i], skeleton)
+            made = _part(glb, primitive, names, world[i], skeleton, textures)
             if made is not None:
                 parts.append(made)
         if sum(len(p.positions) for p in parts) > MAX_VERTICES:

@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 #: Most bytes and most pixels of a photo; cameras of 100 megapixels stay below.
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 110_000_000
-#: JPEGs whose long side exceeds this are decoded at a half, quarter or eighth of their size.
+#: Photos whose long side exceeds this are made smaller; JPEGs while they are decoded.
 LONG_SIDE = 4096
 #: What shows through a photo's transparent parts.
 _BEHIND = (188, 190, 193)
@@ -127,8 +127,7 @@ def read_photo(data: bytes) -> Picture:
     """Decode a JPEG, PNG or WebP photo.
 
     EXIF orientation and colour profiles are applied; gray, CMYK, palette and 16-bit pictures are
-    converted; transparent parts become a calm gray. Of a very large JPEG a reduced version is
-    decoded.
+    converted; transparent parts become a calm gray; very large ones are made smaller.
 
     Returns:
         uint8 RGB ``(height, width, 3)``.
@@ -146,6 +145,7 @@ def read_photo(data: bytes) -> Picture:
             if share < 1:
                 image.draft(None, (round(image.width * share), round(image.height * share)))
         image.load()
+        image.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.BOX, reducing_gap=None)
         image = _to_srgb(ImageOps.exif_transpose(image))
     except MemoryError as e:
         raise PhotoError(PhotoProblem.TOO_LARGE, "The picture needs too much memory.") from e
