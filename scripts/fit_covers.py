@@ -24,7 +24,7 @@ LIGHT = np.array([(235, 238, 240), (150, 190, 215), (200, 120, 130), (225, 220, 
 DARK = np.array([(30, 30, 34), (18, 18, 20), (35, 28, 22), (45, 40, 60)], float)
 COMPONENTS = 30
 #: Share of uncovered faces (not fitted on) that the threshold lets be refused.
-FALSE_ALARMS = 0.01
+FALSE_ALARMS = 0.005
 
 
 def paint(image: Picture, mask: Picture, colour: Picture, rng: np.random.Generator, alpha=1.0):

@@ -148,6 +148,20 @@ class TestMesh:
         blue = (image[..., 2] > 2 * image[..., 0].astype(int)) & there
         assert red.sum() < 0.8 * blue.sum()
 
+    def test_eyeballs_look_where_the_gaze_goes(self) -> None:
+        painter = MeshPainter(enrol(face_glb(skin=True, eyeballs=True), "Mask", None), (640, 360))
+
+        def iris(pitch: float, yaw: float) -> np.ndarray:
+            s = state()
+            s.gaze[:] = pitch, yaw
+            image = painter.paint(s).astype(int)
+            return centre((image[..., 2] > 1.6 * image[..., 1]) & (image[..., 2] > 60))
+
+        ahead = iris(0.0, 0.01)
+        assert abs(ahead[1] - 320) < 3
+        assert iris(0.0, 0.35)[1] > ahead[1] + 2 > ahead[1] - 2 > iris(0.0, -0.35)[1]
+        assert iris(0.3, 0.0)[0] > ahead[0] + 1
+
     def test_light_tables_are_inverse(self) -> None:
         linear, srgb = light_tables()
         back = srgb[np.round(linear * (len(srgb) - 1)).astype(int)]

@@ -59,6 +59,7 @@ def face_glb(
     names: list[str] | None = None,
     texture: bool = False,
     skin: bool = False,
+    eyeballs: bool = False,
     scale: float = 0.09,
 ) -> bytes:
     """The mask as a GLB: one mesh, morph targets named ``names`` (default: the 52 of ARKit).
@@ -67,6 +68,7 @@ def face_glb(
         names: Names of the morph targets.
         texture: Embed a picture: red on the model's left, blue on its right.
         skin: Hang it on a hip and a head joint; otherwise a node scales and lifts it.
+        eyeballs: With ``skin``: two green balls with a blue front, each on a joint of its own.
         scale: Metres per unit of the basis.
     """
     b = basis()
@@ -101,22 +103,58 @@ def face_glb(
         n = len(rest)
         attributes["JOINTS_0"] = w.accessor(np.tile([1, 0, 0, 0], (n, 1)), "VEC4", U8)
         attributes["WEIGHTS_0"] = w.accessor(np.tile([1.0, 0, 0, 0], (n, 1)), "VEC4")
-        inverse = np.tile(np.eye(4), (2, 1, 1))
-        inverse[:, 3, 1] = -1.0, -1.6  # columns first: the bind pose is the node's place
         w.tree["nodes"] = [
             {"name": "Hips", "translation": [0, 1.0, 0], "children": [1]},
             {"name": "Head", "translation": [0, 0.6, 0]},
             {"mesh": 0, "skin": 0},
         ]
-        w.tree["skins"] = [
-            {"joints": [0, 1], "inverseBindMatrices": w.accessor(inverse.reshape(2, 16), "MAT4")}
-        ]
+        places = [np.array([0, 1.0, 0]), np.array([0, 1.6, 0])]
+        if eyeballs:
+            blink = [np.abs(deltas[used.index(f"eyeBlink{s}")]).sum(1) for s in ("Left", "Right")]
+            places += [(rest * b[:, None]).sum(0) / b.sum() - (0, 0, 0.012) for b in blink]
+            _add_eyeballs(w, places)
+        inverse = np.tile(np.eye(4), (len(places), 1, 1))
+        inverse[:, 3, :3] = -np.array(places)  # columns first: bound where the joints are
+        matrices = w.accessor(inverse.reshape(-1, 16), "MAT4")
+        joints = [0, 1, 3, 4][: len(places)]
+        w.tree["skins"] = [{"joints": joints, "inverseBindMatrices": matrices}]
     else:
         w.tree["nodes"] = [
             {"children": [1], "translation": [0, 1.6, 0], "scale": [scale] * 3},
             {"mesh": 0},
         ]
     return w.finish()
+
+
+def _add_eyeballs(w: GlbWriter, places: list[np.ndarray]) -> None:
+    """Eyeballs at the places after the second, as one mesh, on joints under the head."""
+    ring, rows = np.meshgrid(np.linspace(0, 2 * np.pi, 17), np.linspace(0, np.pi, 9))
+    ball = np.stack([np.sin(rows) * np.cos(ring), np.sin(rows) * np.sin(ring), np.cos(rows)], -1)
+    ball = ball.reshape(-1, 3)
+    quads = [(i * 17 + j, i * 17 + j + 1, i * 17 + j + 18, i * 17 + j + 17)
+             for i in range(8) for j in range(16)]  # fmt: skip
+    tri = np.array([t for a, b, c, d in quads for t in ((a, d, b), (b, d, c))])
+    n = len(ball)
+    points = np.concatenate([ball * 0.014 + p for p in places[2:]])
+    colours = np.where((ball[:, 2] > 0.85)[:, None], (0, 0, 1.0), (0, 1.0, 0))
+    joint = np.repeat([2, 3], n)
+    primitive = {
+        "attributes": {
+            "POSITION": w.accessor(points, "VEC3"),
+            "COLOR_0": w.accessor(np.tile(colours, (2, 1)), "VEC3"),
+            "JOINTS_0": w.accessor(np.c_[joint, np.zeros((2 * n, 3))], "VEC4", U8),
+            "WEIGHTS_0": w.accessor(np.tile([1.0, 0, 0, 0], (2 * n, 1)), "VEC4"),
+        },
+        "indices": w.accessor(np.concatenate([tri, tri + n]).reshape(-1), "SCALAR", U16),
+    }
+    w.tree["meshes"].append({"primitives": [primitive]})
+    head = places[1]
+    w.tree["nodes"] += [
+        {"name": "LeftEye", "translation": (places[2] - head).tolist()},
+        {"name": "RightEye", "translation": (places[3] - head).tolist()},
+        {"mesh": 1, "skin": 0},
+    ]
+    w.tree["nodes"][1]["children"] = [3, 4]
 
 
 def offsets_ply(n: int, *, seed: int = 0, **columns: np.ndarray) -> bytes:

@@ -40,10 +40,11 @@ _SKIN: dict[Region, tuple[tuple[slice, slice], ...]] = {
         (slice(66, 76), slice(74, 86)),
         (slice(50, 66), slice(50, 62)),
     ),
+    # not the forehead: scarves and fringes cover it
     "eyes": (
-        (slice(72, 80), slice(26, 38)),
-        (slice(72, 80), slice(74, 86)),
-        (slice(26, 32), slice(44, 68)),
+        (slice(70, 80), slice(26, 38)),
+        (slice(70, 80), slice(74, 86)),
+        (slice(66, 74), slice(50, 62)),
     ),
 }
 
