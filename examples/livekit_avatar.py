@@ -27,7 +27,7 @@ from livekit.agents.voice.avatar import (
 )
 
 from visavis.integrations.livekit import VisavisVideoGenerator
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.catalog import load_replica
 
 
@@ -52,7 +52,7 @@ async def say(path: str, to: QueueAudioOutput) -> None:
 
 async def show(room: rtc.Room, voice: AudioReceiver, replica: str) -> AvatarRunner:
     """Put the face into the room."""
-    painter = PortraitPainter(load_replica(replica), (1280, 720))
+    painter = open_painter(load_replica(replica), (1280, 720))
     generator = VisavisVideoGenerator(painter, sample_rate=24_000, fps=25)
     runner = AvatarRunner(
         room, audio_recv=voice, video_gen=generator, options=generator.options, _lazy_publish=False

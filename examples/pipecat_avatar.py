@@ -24,7 +24,7 @@ from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 from pipecat.workers.runner import WorkerRunner
 
 from visavis.integrations.pipecat import VisavisVideoService
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.catalog import load_replica
 from visavis.speech import open_synthesizer
 from visavis.speech.tts_service import VisavisTTSService
@@ -54,7 +54,7 @@ async def talk(connection: SmallWebRTCConnection, say: str, voice: str, replica:
     """Hold one call."""
     transport = SmallWebRTCTransport(connection, TransportParams(**OUT, **SIZE))
     tts = VisavisTTSService(await asyncio.to_thread(open_synthesizer, voice))
-    face = VisavisVideoService(PortraitPainter(load_replica(replica), (WIDTH, HEIGHT)), fps=FPS)
+    face = VisavisVideoService(open_painter(load_replica(replica), (WIDTH, HEIGHT)), fps=FPS)
     worker = PipelineWorker(Pipeline([transport.input(), tts, face, transport.output()]))
 
     @transport.event_handler("on_client_connected")

@@ -21,7 +21,8 @@ from visavis.conversation.listening import ListeningService
 from visavis.conversation.llm_server import LlamaServer
 from visavis.conversation.prepared_voice import PreparedVoice
 from visavis.conversation.timings import TurnTimings
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.contract import FacePainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.bundle import Replica
 from visavis.replicas.catalog import load_replica
 from visavis.speech import open_synthesizer
@@ -181,7 +182,7 @@ class Services:
             fps=self.settings.face.fps,
         )
 
-    def _painter(self) -> PortraitPainter:
+    def _painter(self) -> FacePainter:
         assert self.replica is not None
         f = self.settings.face
-        return PortraitPainter(self.replica, size=(f.width, f.height))
+        return open_painter(self.replica, size=(f.width, f.height))

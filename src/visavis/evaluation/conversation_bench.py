@@ -27,7 +27,7 @@ from visavis.evaluation.lipsync import Lag, common_clock, lag
 from visavis.evaluation.machine import machine_facts
 from visavis.faces import FaceTracker, mouth_opening
 from visavis.media.spoken import SpokenAudio
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.catalog import load_replica
 from visavis.speech import Synthesizer, open_synthesizer
 
@@ -326,7 +326,7 @@ def _reference_lag(settings: Settings) -> Lag | None:
     """The natural lag of this face and voice, from picture and sound aligned by construction."""
     voice = open_synthesizer(_face_voice(settings))
     replica = load_replica(settings.face.replica or settings.persona.replica)
-    painter = PortraitPainter(replica, size=(settings.face.width, settings.face.height))
+    painter = open_painter(replica, size=(settings.face.width, settings.face.height))
     tracker = FaceTracker(static=False)
     animator = Animator(seed=1)
     texts = (

@@ -15,7 +15,7 @@ import numpy as np
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
 from visavis.evaluation.machine import machine_facts
 from visavis.rendering.contract import FacePainter
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.bundle import Replica
 from visavis.replicas.catalog import load_replica, stock_names
 
@@ -100,7 +100,7 @@ def one_core() -> Iterator[int | None]:
 def _measure(
     name: str, replica: Replica, size: tuple[int, int], still: bool, frames: int
 ) -> dict[str, Any]:
-    painter: FacePainter = PortraitPainter(replica, size)
+    painter = open_painter(replica, size)
     for i in range(WARM_UP):
         painter.paint(talking(i, still))
     whole = _time(painter, still, frames)

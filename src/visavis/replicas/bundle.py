@@ -1,8 +1,10 @@
 """The replica bundle: a face that can be driven, as a folder or a zip.
 
-``replica.json`` describes it and lists the SHA-256 of every other file, ``rig.glb`` holds the
-rig, ``textures/`` its pictures. Reading trusts nothing: names, sizes and checksums are verified
-before anything is decoded. Writing is atomic: a bundle is complete or absent.
+``replica.json`` describes it and lists the SHA-256 of every other file. Of a portrait, ``rig.glb``
+holds the rig and ``textures/`` its pictures; of kind ``mesh``, ``rig.glb`` is the whole model; of
+kind ``splat``, ``skin.glb`` is the head and ``offset.ply`` its Gaussians. Reading trusts nothing:
+names, sizes and checksums are verified before anything is decoded. Writing is atomic: a bundle is
+complete or absent.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visavis.replicas.errors import ReplicaError
 from visavis.replicas.gltf import read_glb
+from visavis.replicas.mesh import MeshModel, read_mesh
+from visavis.replicas.pictures import decode_picture
 from visavis.replicas.rig import Rig
+from visavis.replicas.splat import OFFSETS, SKIN, SplatModel, read_splat
 
 SCHEMA_VERSION = 1
 MANIFEST = "replica.json"
@@ -34,7 +38,6 @@ RIG = "rig.glb"
 #: Most bytes a bundle may hold unpacked, and most files.
 MAX_BYTES = 256 * 1024 * 1024
 MAX_FILES = 256
-MAX_PIXELS = 64_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -97,30 +100,29 @@ class Replica:
         replica.validate()
         return replica
 
+    def _file(self, name: str) -> bytes:
+        if name not in self.files:
+            raise ReplicaError(f"missing file: {name}")
+        return self.files[name]
+
     def rig(self) -> Rig:
-        """The rig in ``rig.glb``."""
-        return read_glb(self.files[RIG])
+        """The rig in ``rig.glb``, of kinds ``portrait`` and ``video``."""
+        return read_glb(self._file(RIG))
+
+    def mesh(self) -> MeshModel:
+        """The model in ``rig.glb``, of kind ``mesh``."""
+        return read_mesh(self._file(RIG), RIG)
+
+    def splat(self) -> SplatModel:
+        """The Gaussians in ``offset.ply`` and ``skin.glb``, of kind ``splat``."""
+        return read_splat(self._file(OFFSETS), self._file(SKIN))
 
     def texture(self, name: str) -> NDArray[np.uint8]:
         """A texture as uint8 RGB or RGBA, ``(h, w, 3 or 4)``."""
-        if name not in self.files:
-            raise ReplicaError(f"missing file: {name}")
-        data = np.frombuffer(self.files[name], np.uint8)
-        try:
-            image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            image = None
-        if image is None or image.dtype != np.uint8 or image.ndim not in (2, 3):
-            raise ReplicaError(f"{name}: not an 8-bit picture")
-        if image.shape[0] * image.shape[1] > MAX_PIXELS:
-            raise ReplicaError(f"{name}: too large a picture")
-        if image.ndim == 2:
-            return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-        code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
-        return np.asarray(cv2.cvtColor(image, code), np.uint8)
+        return decode_picture(self._file(name), name)
 
     def validate(self) -> None:
-        """Check names, sizes, checksums, the rig and that its textures are there.
+        """Check names, sizes, checksums and that what the kind needs is there and readable.
 
         Raises:
             ReplicaError: Says what is wrong.
@@ -137,8 +139,12 @@ class Replica:
         extra = set(self.files) - set(self.manifest.checksums)
         if extra:
             raise ReplicaError(f"file without a checksum: {sorted(extra)[0]}")
-        if RIG not in self.files:
-            raise ReplicaError(f"missing file: {RIG}")
+        if self.manifest.kind == "mesh":
+            self.mesh()
+            return
+        if self.manifest.kind == "splat":
+            self.splat()
+            return
         for layer in self.rig().layers.values():
             if layer.texture not in self.files:
                 raise ReplicaError(f"missing file: {layer.texture} (texture of {layer.name})")

@@ -14,7 +14,7 @@ from visavis.animation.animator import Animator
 from visavis.animation.face_state import STATE_RATE
 from visavis.media.spoken import Phone
 from visavis.media.video import AUDIO_RATE, VideoError, open_video
-from visavis.rendering.painter import PortraitPainter
+from visavis.rendering.painters import open_painter
 from visavis.replicas.bundle import Replica
 from visavis.speech import Synthesizer
 
@@ -120,7 +120,7 @@ def of_replica(
             spans.pop(0)
         face.set_mode("speaking" if spans and spans[0][0] - 0.1 <= t else "listening")
         states.append(face.state(t, t))
-    painter = PortraitPainter(replica, size)
+    painter = open_painter(replica, size)
 
     def frames() -> Iterator[tuple[float, Picture]]:
         for i in range(int(length * fps)):
