@@ -11,6 +11,7 @@ import pytest
 import visavis.replicas
 from tests.rendering.states import face
 from visavis import faces
+from visavis.rendering.morphs import pack_morphs
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas.bundle import Replica
 from visavis.replicas.catalog import load_stock, stock_names
@@ -79,7 +80,7 @@ def test_shading_changes_the_expression_and_not_the_person(
     replica: Replica, painter: PortraitPainter, tracker: faces.FaceTracker
 ) -> None:
     unshaded = PortraitPainter(replica, SIZE)
-    unshaded._skin.shades = type(unshaded._skin.shades).pack({}, ())
+    unshaded._skin.shades = pack_morphs({}, ())
     rest = painter.paint(face()).copy()
     np.testing.assert_array_equal(rest, unshaded.paint(face()))
     smile = face(mouthSmileLeft=0.5, mouthSmileRight=0.5)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from visavis.animation.face_state import FaceState
 from visavis.rendering import mesh_kernels as k
 from visavis.rendering import stage
-from visavis.rendering.kernels import add_morphs
 from visavis.rendering.morphs import PackedMorphs, pack_morphs
 from visavis.replicas.bundle import Replica
 from visavis.replicas.mesh import MeshPart
@@ -129,7 +128,7 @@ class MeshPainter:
         for part in self._parts:
             np.copyto(part.v, part.rest)
             m = part.morphs
-            add_morphs(part.v, m.starts, m.index, m.delta, arkit[m.columns])
+            m.add(part.v, arkit)
             if self._eyes is not None:
                 k.turn_eyes(part.v, part.eye, look, self._eyes)
             k.pose(part.v, part.follow, rotation, self._pivot, shift)

@@ -7,8 +7,6 @@ it is not, are drawn triangle by triangle with supersampling and laid over the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,8 @@ from scipy.spatial import cKDTree
 
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
 from visavis.rendering import kernels as k
+from visavis.rendering.morphs import pack_morphs
+from visavis.rendering.stage import GAZE_REACH, gaze, rotation
 from visavis.replicas.bundle import Replica
 from visavis.replicas.rig import Layer, Rig
 
@@ -24,52 +24,10 @@ Image = NDArray[np.uint8]
 
 #: Largest turn of the head that one picture bears, radians; larger ones are held there.
 MAX_TURN = np.radians(14).astype(np.float32)
-#: Eyes turn no further than this in the head.
-MAX_GAZE = np.radians(25).astype(np.float32)
-#: Brightness of skin changes with expression by no more than this, log of display brightness.
-MAX_SHADE = (-0.45, 0.18)
 #: A gap between the lips below this (rig units) is closed: lips are soft and stick.
 LIP_PLAY = 0.006
 #: The same for lids that close.
 LID_PLAY = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Morphs:
-    """What expressions do to one set of vertices, packed for the kernels.
-
-    ``delta`` holds displacements ``(m, 3)`` or changes of brightness ``(m,)``.
-    """
-
-    columns: NDArray[np.int64]  # positions in FaceState.arkit
-    starts: NDArray[np.int64]
-    index: NDArray[np.int32]
-    delta: Floats
-
-    @classmethod
-    def pack(cls, by_name: dict[str, Floats], width: tuple[int, ...] = (3,)) -> _Morphs:
-        columns, starts, index, delta = [], [0], [], []
-        for name, d in by_name.items():
-            if name not in ARKIT_INDEX:
-                continue
-            moved = np.flatnonzero(np.abs(d.reshape(len(d), -1)).max(1) > 0)
-            columns.append(ARKIT_INDEX[name])
-            index.append(moved)
-            delta.append(d[moved])
-            starts.append(starts[-1] + len(moved))
-        return cls(
-            np.array(columns, np.int64),
-            np.array(starts, np.int64),
-            np.concatenate([*index, []]).astype(np.int32),
-            np.concatenate([*delta, np.zeros((0, *width))]).astype(np.float32),
-        )
-
-    def add(self, out: Floats, arkit: Floats) -> None:
-        k.add_morphs(out, self.starts, self.index, self.delta, arkit[self.columns])
-
-    def shade(self, out: Floats, arkit: Floats) -> None:
-        low, high = MAX_SHADE
-        k.add_shades(out, self.starts, self.index, self.delta, arkit[self.columns], low, high)
 
 
 class _Part:
@@ -86,8 +44,8 @@ class _Part:
         self.value = np.ones(len(self.rest), np.float32)
         self.texture = k.pack(texture)
         self.light = np.ones(len(self.rest), np.float32)
-        self.morphs = _Morphs.pack(layer.morphs)
-        self.shades = _Morphs.pack(layer.shades, ())
+        self.morphs = pack_morphs(layer.morphs)
+        self.shades = pack_morphs(layer.shades, ())
         self.mode = 2 if layer.blend == "add" else 1
         self.opacity_from = ARKIT_INDEX.get(layer.opacity_from, -1)
 
@@ -337,37 +295,15 @@ class PortraitPainter:
     # --- one frame ---------------------------------------------------------------------------
 
     def _rotation(self, state: FaceState) -> Floats:
-        pitch, yaw, roll = np.clip(state.head[:3], -MAX_TURN, MAX_TURN)
-        cx, sx, cy, sy, cz, sz = (
-            np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(-roll), np.sin(-roll),
-        )  # fmt: skip
-        rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-        ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-        rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-        return np.ascontiguousarray(rz @ rx @ ry, np.float32)
-
-    def _gaze(self, state: FaceState) -> tuple[float, float]:
-        """Pitch and yaw of the eyes: ``gaze``, or the eyeLook coefficients if it is not set."""
-        if np.any(state.gaze):
-            pitch, yaw = (float(g) for g in state.gaze)
-        else:
-            a = state
-            reach = float(np.radians(28))
-            down = a["eyeLookDownLeft"] + a["eyeLookDownRight"]
-            up = a["eyeLookUpLeft"] + a["eyeLookUpRight"]
-            left = a["eyeLookOutLeft"] + a["eyeLookInRight"]
-            right = a["eyeLookInLeft"] + a["eyeLookOutRight"]
-            pitch, yaw = reach * (down - up) / 2, reach * (left - right) / 2
-        limit = float(MAX_GAZE)
-        return min(max(pitch, -limit), limit), min(max(yaw, -limit), limit)
+        return rotation(*np.clip(state.head[:3], -MAX_TURN, MAX_TURN).tolist())
 
     def _coefficients(self, state: FaceState, gaze_pitch: float) -> Floats:
         """Coefficients to draw: in range, and lids that go with the gaze."""
         a = np.clip(np.asarray(state.arkit, np.float32), 0, 1)
         if a.shape != (52,):
             raise ValueError(f"FaceState.arkit must have shape (52,), got {a.shape}")
-        down = max(0.0, gaze_pitch) / float(np.radians(28))
-        up = max(0.0, -gaze_pitch) / float(np.radians(28))
+        down = max(0.0, gaze_pitch) / GAZE_REACH
+        up = max(0.0, -gaze_pitch) / GAZE_REACH
         for side in ("Left", "Right"):
             for name, amount in ((f"eyeLookDown{side}", down), (f"eyeLookUp{side}", up)):
                 i = ARKIT_INDEX[name]
@@ -382,7 +318,7 @@ class PortraitPainter:
 
     def paint(self, state: FaceState) -> Image:
         """Draw the state: uint8 RGB ``(height, width, 3)``, valid until the next call."""
-        pitch, yaw = self._gaze(state)
+        pitch, yaw = gaze(state)
         arkit = self._coefficients(state, pitch)
         rotation = self._rotation(state)
         shift = np.ascontiguousarray(state.head[3:6], np.float32)

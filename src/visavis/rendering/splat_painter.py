@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from visavis.animation.face_state import FaceState
 from visavis.rendering import splat_kernels as k
 from visavis.rendering import stage
-from visavis.rendering.kernels import add_morphs
 from visavis.rendering.morphs import pack_morphs
 from visavis.replicas.bundle import Replica
 from visavis.replicas.splat import SplatModel
@@ -62,7 +61,7 @@ class SplatPainter:
         rotation, shift = stage.head_pose(state, self._unit)
         np.copyto(self._v, self._rest)
         m = self._morphs
-        add_morphs(self._v, m.starts, m.index, m.delta, arkit[m.columns])
+        m.add(self._v, arkit)
         c = self._camera
         k.project_splats(
             self._v, self._covariances, self._follow, rotation, self._pivot, shift,
