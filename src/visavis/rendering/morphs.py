@@ -52,7 +52,7 @@ def pack_morphs(
     for name, d in morphs.items():
         if name not in ARKIT_INDEX:
             continue
-        moved = np.flatnonzero(np.abs(d.reshape(len(d), -1)).max(1) > 0)
+        moved = np.flatnonzero((d != 0).any(axis=tuple(range(1, d.ndim))))
         columns.append(ARKIT_INDEX[name])
         index.append(moved)
         delta.append(d[moved])

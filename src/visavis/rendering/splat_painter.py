@@ -60,8 +60,7 @@ class SplatPainter:
         arkit = stage.coefficients(state)
         rotation, shift = stage.head_pose(state, self._unit)
         np.copyto(self._v, self._rest)
-        m = self._morphs
-        m.add(self._v, arkit)
+        self._morphs.add(self._v, arkit)
         c = self._camera
         k.project_splats(
             self._v, self._covariances, self._follow, rotation, self._pivot, shift,
