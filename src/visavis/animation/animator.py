@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.animation.behaviour import Behaviour, look
-from visavis.animation.emotion import Emotion, check
+from visavis.animation.emotion import NEUTRAL, Emotion, check
 from visavis.animation.face_state import ARKIT_INDEX as AT
 from visavis.animation.face_state import STATE_RATE, FaceState
 from visavis.animation.from_audio import AudioMotion
@@ -80,6 +80,8 @@ class Animator:
         self._style = load_style(style)
         self._behaviour = Behaviour(seed, self._style)
         self._rng = np.random.default_rng([seed, 1])
+        self._backchannel_rng = np.random.default_rng([seed, 3])
+        self._last_backchannel = -np.inf
         self._emotion = Emotion(np.random.default_rng([seed, 2]))
         self._said: deque[_Said] = deque(maxlen=_WAITING)
         self._heard: AudioMotion | None = None
@@ -154,6 +156,20 @@ class Animator:
     def nod(self, strength: float = 1.0) -> None:
         """Nod (a visual backchannel)."""
         self._behaviour.nod(strength)
+
+    def user_paused(self) -> None:
+        """The user has made a short pause: perhaps a nod, perhaps a smile, mostly nothing."""
+        table, now = self._style.backchannel, self._t or 0.0
+        if self._behaviour.mode != "listening" or now - self._last_backchannel < table.apart:
+            return
+        chance = self._backchannel_rng.random()
+        if chance < table.nod:
+            self._behaviour.nod(float(self._backchannel_rng.uniform(0.5, 0.9)))
+        elif chance < table.nod + table.smile and self._emotion.label == NEUTRAL:
+            self._emotion.set("content", table.smile_intensity)
+        else:
+            return
+        self._last_backchannel = now
 
     def blink(self) -> None:
         """Blink."""

@@ -18,6 +18,8 @@ from visavis.animation.style import MODES, Mode, ModeStyle, Style, expand
 
 #: Seconds a mode's posture and expression take to come over the face.
 _TRANSITION = 0.7
+#: Seconds a shift of posture takes.
+_SHIFT_TIME = 1.6
 #: Seconds the head takes to follow the eyes, and the part of the way it goes.
 _HEAD_FOLLOWS, _HEAD_SHARE = 0.55, 0.32
 #: Sway of yaw and roll relative to pitch, and of x, y, z (inter-ocular distances) per radian.
@@ -55,7 +57,7 @@ class Behaviour:
     """
 
     def __init__(self, seed: int, style: Style) -> None:
-        chance = np.random.default_rng(seed).spawn(4)
+        chance = np.random.default_rng(seed).spawn(5)
         self._style = style
         self._mode: Mode = "idle"
         self._blinking = Blinking(chance[0], style)
@@ -72,6 +74,10 @@ class Behaviour:
         mode = style.modes["idle"]
         self._manner = Spring(self._targets(mode), _TRANSITION)
         self._head_turn = Spring(np.zeros(2), _HEAD_FOLLOWS)
+        self._shifting = Spring(np.zeros(6), _SHIFT_TIME)
+        self._shift_to = np.zeros(6)
+        self._shift_rng = chance[4]
+        self._next_shift = float(self._shift_rng.uniform(*style.shift.every))
         self._nods: deque[tuple[float, float]] = deque(maxlen=4)
         self._t: float | None = None
         self._asked_nod: float | None = None
@@ -122,7 +128,7 @@ class Behaviour:
         noise = self._noise.at(t)
         gaze = self._gazing.at(t)
 
-        head = posture + sway * _SWAY * noise[:6]
+        head = posture + sway * _SWAY * noise[:6] + self._shift(t, dt)
         turn = self._head_turn.step(_HEAD_SHARE * np.array(self._gazing.target), dt)
         head[:2] += turn
         head[0] += self._nodding(t)
@@ -136,6 +142,14 @@ class Behaviour:
         arkit = expression * self._asymmetry * mood
         self._close_lids(arkit, t, mode)
         return arkit, head, np.array(gaze)
+
+    def _shift(self, t: float, dt: float) -> Vector:
+        """The weight of the body, shifted now and then, ``(6,)``."""
+        if t >= self._next_shift:
+            table = self._style.shift
+            self._shift_to = np.clip(self._shift_rng.standard_normal(6), -1.8, 1.8) * table.reach
+            self._next_shift = t + float(self._shift_rng.uniform(*table.every))
+        return self._shifting.step(self._shift_to, dt)
 
     def _nodding(self, t: float) -> float:
         if self._asked_nod is not None:

@@ -59,6 +59,36 @@ class ModeStyle:
 
 
 @dataclass(frozen=True, slots=True)
+class Backchannel:
+    """Visual backchannels while listening.
+
+    Attributes:
+        nod: Probability of a nod at a short pause of the user.
+        smile: Of a smile instead.
+        apart: Shortest time between two, s.
+        smile_intensity: Of the smile, 0..1.
+    """
+
+    nod: float
+    smile: float
+    apart: float
+    smile_intensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Shifts of posture.
+
+    Attributes:
+        every: Shortest and longest time between two, s.
+        reach: ``(6,)`` standard deviations, as :attr:`FaceState.head`.
+    """
+
+    every: tuple[float, float]
+    reach: Vector
+
+
+@dataclass(frozen=True, slots=True)
 class Style:
     """A manner of behaving.
 
@@ -69,6 +99,8 @@ class Style:
         nod: Depth of a nod, radians.
         blink_spread: Standard deviation of the logarithm of blink intervals.
         double_blink: Probability that a blink is followed by another at once.
+        backchannel: Nods and smiles while listening.
+        shift: Of posture.
     """
 
     modes: dict[Mode, ModeStyle]
@@ -77,6 +109,8 @@ class Style:
     nod: float
     blink_spread: float
     double_blink: float
+    backchannel: Backchannel
+    shift: Shift
 
 
 def expand(coefficients: dict[str, float]) -> Vector:
@@ -125,6 +159,15 @@ def _mode(raw: dict[str, Any], manner: dict[str, float]) -> ModeStyle:
     )
 
 
+def _backchannel(raw: dict[str, float], often: float) -> Backchannel:
+    return Backchannel(
+        nod=raw["nod"] * often,
+        smile=raw["smile"] * often,
+        apart=raw["apart"] / often,
+        smile_intensity=raw["smile_intensity"],
+    )
+
+
 @cache
 def load_style(name: str = "natural") -> Style:
     """The named manner of behaving.
@@ -143,4 +186,10 @@ def load_style(name: str = "natural") -> Style:
         nod=float(np.radians(speech["nod"])) * manner["movement"],
         blink_spread=table["blink"]["spread"],
         double_blink=table["blink"]["double"],
+        backchannel=_backchannel(table["backchannel"], manner["backchannel"]),
+        shift=Shift(
+            every=(table["shift"]["every"][0], table["shift"]["every"][1]),
+            reach=manner["movement"]
+            * np.concatenate([np.radians(table["shift"]["turn"]), table["shift"]["move"]]),
+        ),
     )

@@ -92,6 +92,10 @@ class Face:
         """The person speaks: listen."""
         self._animator.set_mode("listening")
 
+    def user_paused(self) -> None:
+        """The person has paused for a moment: show that somebody listens."""
+        self._animator.user_paused()
+
     def user_stopped(self) -> None:
         """The person has finished: think."""
         self._animator.set_mode("thinking")

@@ -30,6 +30,7 @@ from pipecat.frames.frames import (
     ProposedUserStartedSpeakingFrame,
     ProposedUserStoppedSpeakingFrame,
     STTMetadataFrame,
+    SystemFrame,
     TranscriptionFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
@@ -61,6 +62,11 @@ PIECE = 18.0
 PARTIAL_INTERVAL = 1.1
 #: Smart Turn was trained on voices followed by about this much silence.
 JUDGE_SILENCE = 0.2
+
+
+@dataclass
+class UserPausedFrame(SystemFrame):
+    """The user has paused; whether they go on is not known yet."""
 
 
 @dataclass(slots=True)
@@ -208,6 +214,7 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
                 self._timings.turn_started()
                 await self.push_frame(ProposedUserStartedSpeakingFrame())
             case Paused(at):
+                await self.push_frame(UserPausedFrame())
                 # Trailing silence up to now helps the model; audio heard later is not needed.
                 audio = self._audio.copy()
                 self._pause = pause = _Pause(at)

@@ -35,6 +35,7 @@ from pipecat.transports.smallwebrtc.transport import (
 )
 
 from visavis.conversation.face import Face
+from visavis.conversation.listening import UserPausedFrame
 
 VIDEO_CLOCK = 90_000
 
@@ -93,6 +94,8 @@ class _CallOutput(SmallWebRTCOutputTransport):
             self._face.user_started()
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._face.user_stopped()
+        elif isinstance(frame, UserPausedFrame):
+            self._face.user_paused()
         await super().process_frame(frame, direction)
 
     async def push_frame(
