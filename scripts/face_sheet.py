@@ -2,7 +2,8 @@
 
     python scripts/face_sheet.py REPLICA OUT_DIR [--size 1280x720]
 
-Writes ``faces.png`` (whole frames), ``mouth.png`` and ``eyes.png`` (twice enlarged).
+Writes ``faces.png`` (whole frames), ``mouth.png`` and ``eyes.png`` (twice enlarged), and
+``emotions.png`` (each at full intensity, nine tenths of a second after it was set).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from visavis.animation.animator import Animator
+from visavis.animation.emotion import labels
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas.bundle import load
@@ -123,7 +126,19 @@ def main() -> None:
     ]:  # fmt: skip
         image = painter.paint(state(weights, **pose)).copy()
         zooms.append(label(crop(image, eyes, 1.75, 0.75, 2), name))
-    for file, tiles, columns in (("faces", faces, 7), ("mouth", mouths, 5), ("eyes", zooms, 3)):
+    felt = []
+    for name in labels():
+        face_ = Animator(seed=2)
+        face_.set_mode("listening")
+        for i in range(60):
+            face_.state(i / 60, None)
+        face_.set_emotion(name)
+        shown = [face_.state(1 + i / 60, None) for i in range(54)][-1]
+        for side in ("Left", "Right"):
+            shown.arkit[ARKIT_INDEX[f"eyeBlink{side}"]] = 0
+        felt.append(label(crop(painter.paint(shown).copy(), middle, 2.9, 3.4, 1), name))
+    sheets = (("faces", faces, 7), ("mouth", mouths, 5), ("eyes", zooms, 3), ("emotions", felt, 7))
+    for file, tiles, columns in sheets:
         cv2.imwrite(str(args.out / f"{file}.png"), grid(tiles, columns)[..., ::-1])
 
 
