@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 import soxr
 
-from tests.speech.conftest import said_words, word_errors
+from tests.speech.conftest import at_16k, said_words, word_errors
+from visavis.speech.kokoro import Kokoro
 from visavis.speech.transcriber import (
     Transcriber,
     Transcript,
     _believe,
     _pieces,
     _without_repetition,
+    _without_second_try,
 )
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -141,3 +143,31 @@ def test_short_audio_is_quicker_than_a_full_window(transcriber: Transcriber) -> 
         return time.process_time() - start
 
     assert min(seconds(short) for _ in range(2)) < 0.5 * min(seconds(long) for _ in range(2))
+
+
+def test_what_the_talk_is_about_helps_to_hear_it(transcriber: Transcriber, kokoro: Kokoro) -> None:
+    spoken = kokoro.synthesize("Is the Lindenhof open, and can I ask for Doctor Okonjo?")
+    context = "The Lindenhof is a clinic. Doctor Okonjo works at the Lindenhof."
+    alone = transcriber.transcribe(at_16k(spoken), language="en").text
+    helped = transcriber.transcribe(at_16k(spoken), language="en", context=context).text
+    names = [n for n in ("Lindenhof", "Okonjo") if n in helped]
+    assert len(names) > sum(n in alone for n in ("Lindenhof", "Okonjo")), (alone, helped)
+    noise = np.random.default_rng(1).normal(0, 0.02, 32_000).astype(np.float32)
+    assert transcriber.transcribe(noise, language="en", context=context * 9).text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        (
+            "What number can I call at night? What number can I call it nine?",
+            "What number can I call at night?",
+        ),
+        ("Yes. Yes.", "Yes. Yes."),
+        ("May I drive today? And what may I eat?", "May I drive today? And what may I eat?"),
+        ("It is at 38.5 degrees.", "It is at 38.5 degrees."),
+        ("", ""),
+    ],
+)
+def test_a_second_try_is_left_out(text: str, once: str) -> None:
+    assert _without_second_try(text) == once

@@ -108,6 +108,7 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
         params: Endpointing durations.
         language: Spoken language, e.g. ``"en"``.
         timings: Where the times of this turn are noted.
+        context: Sentences with the words people will use; see :meth:`Transcriber.transcribe`.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
         params: EndpointerParams,
         language: str,
         timings: TurnTimings,
+        context: str = "",
     ) -> None:
         super().__init__(
             enable_eager_end_of_turn=True,
@@ -126,6 +128,7 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
             settings=STTSettings(model=None, language=language),
         )
         self._transcriber = transcriber
+        self._context = context
         self._executor = executor
         self._spoken_language = language
         self._timings = timings
@@ -309,7 +312,9 @@ class ListeningService(EagerEndOfTurnSTTServiceMixin, STTService):
                 return ""
             samples = audio.astype(np.float32) / 32768.0
             language = self._spoken_language
-            return self._transcriber.transcribe(samples, language=language, final=final).text
+            return self._transcriber.transcribe(
+                samples, language=language, final=final, context=self._context
+            ).text
 
         try:
             text = await asyncio.get_running_loop().run_in_executor(self._executor, work)

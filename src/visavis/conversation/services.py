@@ -144,6 +144,7 @@ class Services:
             ),
             language=config.language,
             timings=timings,
+            context=self.settings.persona.topics,
         )
 
     def llm(self) -> FrameProcessor:

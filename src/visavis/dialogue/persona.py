@@ -20,6 +20,8 @@ class Persona(BaseModel):
     instructions: str
     #: What she may tell, as plain text.
     facts: str = ""
+    #: A sentence or two with the words people will use; they are then heard more readily.
+    topics: str = ""
     #: Spoken when the call begins; empty lets the person speak first.
     greeting: str = ""
     #: Spoken when the language model cannot answer.
