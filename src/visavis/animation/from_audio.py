@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visavis.animation.face_state import ARKIT_INDEX
 from visavis.animation.log_mel import BANDS, FRAME_RATE, LogMel
-from visavis.animation.smoothing import Vector, ease
+from visavis.animation.smoothing import Vector, ease, smoothstep
 
 #: What the network answers: ARKit coefficients, a name without Left or Right meaning both;
 #: ``mouthClose`` as a share of ``jawOpen``; and how far a consonant brings the lips into contact.
@@ -37,6 +37,11 @@ LOOK_AHEAD = DELAY + STEP / FRAME_RATE
 _CLOSE = 0.12
 #: Seconds kept behind what was asked for last.
 _KEEP = 2.0
+_JAW, _CLOSE_SHARE, _PRESS = (OUTPUTS.index(n) for n in ("jawOpen", "mouthClose", "mouthPress"))
+_PARTING = [OUTPUTS.index(n) for n in ("mouthLowerDown", "mouthUpperUp", "mouthFunnel")]
+#: ``mouthPress`` of lips that meet, as in ``visemes.toml``, and the shares of it between which
+#: they are brought together.
+_PRESSED, _SEALED = 0.14, (0.2, 0.6)
 _FILE = "weights/audio_visemes.onnx"
 
 
@@ -107,9 +112,13 @@ class AudioMotion:
 
 def as_rows(answers: NDArray[np.float32]) -> NDArray[np.float32]:
     """The network's answers ``(n, len(OUTPUTS))`` as rows of :attr:`SpeechMotion.track`."""
-    values = np.clip(answers, 0.0, 1.0)
-    jaw, close = OUTPUTS.index("jawOpen"), OUTPUTS.index("mouthClose")
-    values[:, close] *= values[:, jaw]
+    values = np.clip(answers, 0.0, 1.0).astype(np.float64)
+    # The network answers the mean of what may be: lips that probably meet would stay ajar.
+    doubt, faith = _SEALED
+    seal = smoothstep((values[:, _PRESS] / _PRESSED - doubt) / (faith - doubt))
+    values[:, _CLOSE_SHARE] += (1 - values[:, _CLOSE_SHARE]) * seal
+    values[:, _PARTING] *= 1 - seal[:, None]
+    values[:, _CLOSE_SHARE] *= values[:, _JAW]
     return np.asarray(values @ _spread(), np.float32)
 
 
@@ -117,9 +126,8 @@ def from_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the network should answer for rows of :attr:`SpeechMotion.track`."""
     sources = [int(np.flatnonzero(row)[0]) for row in _spread()]
     answers = rows[:, sources].astype(np.float32)
-    jaw, close = OUTPUTS.index("jawOpen"), OUTPUTS.index("mouthClose")
-    share = answers[:, close] / np.maximum(answers[:, jaw], 1e-3)
-    answers[:, close] = np.clip(share, 0.0, 1.0)
+    share = answers[:, _CLOSE_SHARE] / np.maximum(answers[:, _JAW], 1e-3)
+    answers[:, _CLOSE_SHARE] = np.clip(share, 0.0, 1.0)
     return answers
 
 
