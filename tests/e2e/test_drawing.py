@@ -132,9 +132,7 @@ def states() -> list[FaceState]:
     return [wire.decode(wire.encode(s)) for s in alone]
 
 
-def test_fifty_states_look_the_same(
-    draw: Callable[[FaceState], Picture], replica: Replica
-) -> None:
+def test_fifty_states_look_the_same(draw: Callable[[FaceState], Picture], replica: Replica) -> None:
     """Mean SSIM over the whole picture, and over the face alone, where all that moves is."""
     painter = PortraitPainter(replica, SIZE)
     whole, features, rows = [], [], []
