@@ -1,6 +1,6 @@
 """What a face that the browser draws costs the server: states made and sent, beside its sound.
 
-Run: ``python benchmarks/browser_face.py [--seconds 20] [--video]``
+Run: ``python benchmarks/browser_face.py [--seconds 20] [--video] [--json FILE]``
 
 Two peers in two processes hold a real WebRTC connection; the processor time is the server's alone.
 ``sound`` is the call's clock and Opus without any face, ``browser`` adds 60 states a second;
@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
+from visavis.animation import wire
 from visavis.animation.animator import Animator
 from visavis.conversation.face import Face
 from visavis.conversation.services import SPEECH_RATE
 from visavis.conversation.state_channel import StateChannel
 from visavis.conversation.transport import FaceVideoTrack
 from visavis.conversation.video_encoder import install
+from visavis.evaluation.machine import machine_facts
 from visavis.media.spoken import Phone, SpokenAudio
 from visavis.rendering.painters import LaterPainter
 from visavis.replicas.catalog import load_stock
@@ -34,7 +38,7 @@ SETTLE = 3.0
 
 def speech() -> SpokenAudio:
     """Four seconds of phones in the rhythm of speech; the sound is noise."""
-    length, names = 0.08, "h ə l oʊ w ɜː l d p ɑː m v".split()
+    length, names = 0.08, ["h", "ə", "l", "oʊ", "w", "ɜː", "l", "d", "p", "ɑː", "m", "v"]
     phones = tuple(Phone(names[i % 12], i * length, (i + 1) * length, 0) for i in range(48))
     count = round(48 * length * SPEECH_RATE)
     sound = np.random.default_rng(5).normal(0, 2500, count).astype(np.int16)
@@ -42,7 +46,7 @@ def speech() -> SpokenAudio:
 
 
 async def watch(pipe: Connection) -> None:
-    """The browser's part: offer, take what comes, count messages."""
+    """The browser's part: offer, take what comes, count states."""
     peer = RTCPeerConnection()
     peer.addTransceiver("audio")
     peer.addTransceiver("video")
@@ -52,9 +56,9 @@ async def watch(pipe: Connection) -> None:
     @peer.on("datachannel")
     def on_channel(channel: RTCDataChannel) -> None:
         @channel.on("message")
-        def on_message(_: bytes) -> None:
+        def on_message(message: bytes) -> None:
             nonlocal received
-            received += 1
+            received += len(message) // wire.SIZE
 
     await peer.setLocalDescription(await peer.createOffer())
     pipe.send((peer.localDescription.sdp, peer.localDescription.type))
@@ -69,13 +73,11 @@ def browser(pipe: Connection) -> None:
 
 
 async def cost(mode: str, seconds: float) -> tuple[float, int, int]:
-    """Share of a core, messages sent and received."""
+    """Share of a core, states sent and received."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=browser, args=(there,))
     process.start()
-    face = Face(
-        LaterPainter(load_stock(), SIZE), Animator(seed=1), sample_rate=SPEECH_RATE, fps=30
-    )
+    face = Face(LaterPainter(load_stock(), SIZE), Animator(seed=1), sample_rate=SPEECH_RATE, fps=30)
     peer = RTCPeerConnection()
     offer = await asyncio.to_thread(here.recv)
     await peer.setRemoteDescription(RTCSessionDescription(*offer))
@@ -118,22 +120,31 @@ async def talk(face: Face) -> None:
             await face.playout.write(pcm[i : i + step])
 
 
-async def main(seconds: float, video: bool) -> None:
+async def main(seconds: float, video: bool) -> dict[str, object]:
+    """Measure one after the other and print the table."""
     install(2_500_000)
-    sound, _, _ = await cost("sound", seconds)
-    print(f"sound    {100 * sound:6.1f} % of a core")
-    states, sent, received = await cost("browser", seconds)
-    print(f"browser  {100 * states:6.1f} %, {sent} states sent, {received} received")
-    print(f"a face drawn in the browser: {100 * (states - sound):.1f} % of a core")
-    if video:
-        pictures, _, _ = await cost("video", seconds)
-        print(f"video    {100 * pictures:6.1f} %")
-        print(f"a face drawn here: {100 * (pictures - sound):.1f} % of a core")
+    share: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for mode in ("sound", "browser", *(("video",) if video else ())):
+        share[mode], sent, received = await cost(mode, seconds)
+        print(f"{mode:8}{100 * share[mode]:6.1f} % of a core", end="")
+        if mode == "browser":
+            counts = {"sent": sent, "received": received}
+            print(f", {sent} states sent, {received} received", end="")
+        print()
+    for mode, who in (("browser", "in the browser"), ("video", "here")):
+        if mode in share:
+            print(f"a face drawn {who}: {100 * (share[mode] - share['sound']):.1f} % of a core")
+    return {"seconds": seconds, "share": share, **counts}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--video", action="store_true")
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.seconds, arguments.video))
+    result = asyncio.run(main(arguments.seconds, arguments.video))
+    if arguments.json:
+        facts = {"machine": machine_facts(), **result}
+        arguments.json.write_text(json.dumps(facts, indent=2) + "\n")

@@ -236,9 +236,17 @@ def create_app(settings: Settings, page: Path = PAGE) -> FastAPI:
         summary="A file of the face's bundle, for browsers that draw it",
         response_class=Response,
         responses={
-            200: {"content": {"application/octet-stream": {}}},
+            200: {
+                "content": {
+                    "application/octet-stream": {},
+                    "application/json": {},
+                    "model/gltf-binary": {},
+                    "image/webp": {},
+                    "image/png": {},
+                }
+            },
             304: {"description": "Not changed since"},
-            **documented(_404="The bundle has no such file"),
+            **documented(_404="The bundle has no such file", _422="The name is too long"),
         },
     )
     async def replica_file(

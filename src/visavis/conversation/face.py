@@ -78,7 +78,9 @@ class Face:
         self._animator.clear()
         self._renderer.clear()
         self._registered = self.playout.spoken
-        self._next_state = self._clock()
+        # On the grid of all states: a browser that has some of the future already gets others of
+        # the same times in their place.
+        self._next_state = math.ceil(self._clock() * STATE_RATE) / STATE_RATE
 
     def feel(self, label: str, intensity: float) -> None:
         """Show this emotion from now on.

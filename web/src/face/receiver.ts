@@ -7,6 +7,9 @@ import { Timeline } from './timeline';
 /** Label of the data channel; its protocol is the RTP time stamp of the first sample of sound. */
 export const LABEL = 'face';
 
+/** Milliseconds that the last packet of sound may be away. */
+const PLAUSIBLE = 5000;
+
 /** Where a drawn face gets its states from. */
 export interface States {
   /** The state to draw at `at` (milliseconds, as performance.now()); null before there is any. */
@@ -35,18 +38,29 @@ export class StateReceiver implements States {
 
   /** Take a message; what cannot be read is left out. */
   take(message: unknown): void {
-    const state = message instanceof ArrayBuffer ? decode(message) : null;
-    if (state) this.timeline.push(state);
+    if (!(message instanceof ArrayBuffer)) return;
+    for (const state of decode(message)) this.timeline.push(state);
   }
 
   at(at: number): FaceState | null {
     for (const receiver of this.peer.getReceivers()) {
       if (receiver.track.kind !== 'audio') continue;
-      for (const source of receiver.getSynchronizationSources()) this.clock.hear(source);
+      for (const { rtpTimestamp, timestamp } of receiver.getSynchronizationSources()) {
+        this.clock.hear({ rtpTimestamp, timestamp: onPage(timestamp, at) });
+      }
     }
     const now = this.clock.now(at);
     return now === null || this.timeline.length === 0 ? null : this.timeline.at(now);
   }
+}
+
+/**
+ * A browser's time on the page's clock. Some count from the page's beginning, some from 1970, and
+ * there the system's clock may have been set meanwhile: then what was heard last is heard now.
+ */
+function onPage(timestamp: number, now: number): number {
+  const times = [timestamp, timestamp - performance.timeOrigin];
+  return times.find((t) => Math.abs(t - now) < PLAUSIBLE) ?? now;
 }
 
 /** Call back with a receiver when the server opens its channel on a connection. */

@@ -28,11 +28,17 @@ export function rest(t: number): FaceState {
   };
 }
 
-/** The state in a message; null if it is none that this page can read. */
-export function decode(message: ArrayBuffer): FaceState | null {
-  if (message.byteLength !== SIZE) return null;
-  const view = new DataView(message);
-  if (view.getUint8(0) !== VERSION) return null;
+/** The states in a message, one behind the other; what this page cannot read is left out. */
+export function decode(message: ArrayBuffer): FaceState[] {
+  const states: FaceState[] = [];
+  for (let at = 0; at + SIZE <= message.byteLength; at += SIZE) {
+    const view = new DataView(message, at, SIZE);
+    if (view.getUint8(0) === VERSION) states.push(read(view));
+  }
+  return states;
+}
+
+function read(view: DataView): FaceState {
   const state = rest(view.getUint32(4, true) * TIME_UNIT);
   for (let i = 0; i < 52; i++) state.arkit[i] = view.getUint8(8 + i) / 255;
   for (let i = 0; i < 6; i++) state.head[i] = view.getInt16(60 + 2 * i, true) * POSE_UNIT;

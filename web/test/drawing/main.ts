@@ -20,7 +20,7 @@ const drawing = loadBundle().then(({ rig, pictures }) => new Drawing(gl, rig, pi
 
 function read(message: string) {
   const bytes = Uint8Array.from(atob(message), (c) => c.charCodeAt(0));
-  return decode(bytes.buffer)!;
+  return decode(bytes.buffer)[0]!;
 }
 
 window.resize = (width, height) => Object.assign(canvas, { width, height });

@@ -135,10 +135,25 @@ describe('the receiver', () => {
     expect(receiver.at(2200)?.arkit[17]).toBeCloseTo(0.7, 2);
   });
 
+  it.each([
+    ['the page', 0],
+    ['1970', performance.timeOrigin],
+    ['a clock that was set', 5e12],
+  ])('takes times that count from %s', (_, origin) => {
+    const source = { rtpTimestamp: RATE, timestamp: origin + 2000, source: 1 };
+    const track = { kind: 'audio' };
+    const peer = { getReceivers: () => [{ track, getSynchronizationSources: () => [source] }] };
+    const receiver = new StateReceiver('0', peer as unknown as Peer);
+    for (let i = 0; i < 120; i++) receiver.take(message(i / 60, i / 120));
+    expect(receiver.at(2000)?.t).toBeCloseTo(1, 2);
+  });
+
   it('reads what the server writes and nothing else', () => {
-    expect(decode(message(2.5, 1))?.t).toBeCloseTo(2.5);
-    const wrong = message(1, 0);
-    new DataView(wrong).setUint8(0, 9);
-    expect(decode(wrong)).toBeNull();
+    const joined = new Uint8Array(3 * 76);
+    [1, 2.5, 3].forEach((t, i) => joined.set(new Uint8Array(message(t, 1)), i * 76));
+    expect(decode(joined.buffer).map((s) => s.t)).toEqual([1, 2.5, 3]);
+    joined[76] = 9; // a version to come
+    expect(decode(joined.buffer).map((s) => s.t)).toEqual([1, 3]);
+    expect(decode(joined.buffer.slice(0, 75))).toEqual([]);
   });
 });
