@@ -92,16 +92,17 @@ def test_a_mouth_that_never_opens_passes_for_nothing(card: Scorecard) -> None:
     assert m.sealed_labiodentals(shut, card.phones) == 1.0
     _, ranks = _controls(shut, card.sound, card.sound[::-1], card.phones)
     assert not any(ranks[name] for name in ranks if name != "narrowing for /u o w/")
-    assert value(card, "lips apart for open vowels") >= 0.9
+    assert value(card, "lips apart for open vowels") >= 0.6
 
 
 @rendered
 def test_every_measure_of_phonemes_has_its_controls(card: Scorecard) -> None:
-    assert len(card.controls) == 5
+    assert len(card.controls) == 7
     for name, row in card.controls.items():
         assert len(row) == len(SHIFTS) + 2, name
-        assert row["own sound"] > row["another sound"], name
-    assert card.ranks["closure of /p b m/"]
+        assert name == "lag" or row["own sound"] > row["another sound"], name
+    for name in ("closure of /p b m/", "mouth closed in silence", "lag", "correlation"):
+        assert card.ranks[name], name
 
 
 @rendered

@@ -28,7 +28,7 @@ APART, TUCKED = 0.025, 0.05
 ROUND = 0.94
 #: Sound this far below the film's loud parts is silence, dB; only stretches this long count, s, and
 #: what is this near to speech does not, s: lips close after and open before the sound.
-SILENCE_DB, SILENCE_LONG, SILENCE_EDGE = 32.0, 0.35, 0.15
+SILENCE_DB, SILENCE_LONG, SILENCE_EDGE = 32.0, 0.35, 0.10
 #: A skull that moves by more than this between pictures 1/30 s apart has jumped (inter-ocular).
 JUMP = 0.10
 #: Seconds over which an identity is averaged.
@@ -190,6 +190,11 @@ def identity(track: Track) -> Identity:
         slope, error = float(line[0]), float(np.sqrt(max(spread[0, 0], 0.0)))
     momentary = float(np.quantile(own @ centre, 0.05))
     return Identity(float(cosine.mean()), float(cosine.min()), slope, error, momentary)
+
+
+def likeness(track: Track, other: Track) -> float:
+    """Cosine of the mean embeddings of two films; well below :func:`identity` for two people."""
+    return float(_unit(track.identity.mean(0)) @ _unit(other.identity.mean(0)))
 
 
 def _unit(v: Array) -> Array:
