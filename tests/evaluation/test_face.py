@@ -52,6 +52,7 @@ def value(card: Scorecard, name: str) -> float:
 @rendered
 def test_our_own_face_is_in_step(card: Scorecard) -> None:
     assert value(card, "closure of /p b m/") >= 0.9
+    assert value(card, "/f v/ sealed like /p b m/") <= 0.25
     assert value(card, "mouth closed in silence") >= 0.98
     assert abs(value(card, "mouth behind sound")) <= 25
     assert value(card, "identity, mean") >= 0.95
@@ -259,6 +260,14 @@ def test_a_leap_of_the_lips_is_their_greatest_speed(leap: float, at: int) -> Non
     usual, most = m.lip_speeds(made_up(t, smooth + leap * (np.arange(len(t)) >= at)))
     assert most == pytest.approx(leap * 30, abs=0.1)
     assert usual < 0.1
+
+
+def test_a_sound_drawn_into_silence_asks_for_nothing() -> None:
+    t = np.arange(0, 4, 1 / 30)
+    sound = np.zeros(4 * AUDIO_RATE, np.int16)
+    sound[: 2 * AUDIO_RATE] = np.random.default_rng(0).normal(0, 3000, 2 * AUDIO_RATE)
+    said = tuple(Phone("m", a, b, 0) for a, b in ((0.5, 0.6), (1.9, 1.99), (1.95, 3.5)))
+    assert m.heard(made_up(t, np.zeros(len(t))), sound, said) == said[:2]
 
 
 def controls_of(own: float, other: float, shifted: Callable[[float], float]) -> dict[str, float]:

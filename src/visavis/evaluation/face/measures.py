@@ -88,6 +88,8 @@ def _recall(
 def closures(track: Track, phones: tuple[Phone, ...]) -> Recall:
     """/p b m/: lips closed within ±40 ms of the sound's middle.
 
+    Not of its whole stretch: with 40 ms on either side that lasts four pictures or more, in which
+    lips that talk meet by chance as often as not.
     A mouth that never opens has all of them: believe it only together with :func:`openings`.
     """
     return _recall(track, phones, CLOSED, track.opening <= closed_level(track))
@@ -130,6 +132,18 @@ def silence(track: Track, sound: NDArray[np.int16]) -> NDArray[np.bool_]:
             inset = round(SILENCE_EDGE * GRID)
             keep[begin + inset : end - inset] = True
     return np.asarray(np.interp(track.t, grid, keep.astype(float)) > 0.99)
+
+
+def heard(track: Track, sound: NDArray[np.int16], phones: tuple[Phone, ...]) -> tuple[Phone, ...]:
+    """The phonemes whose middle is not silent.
+
+    Voices draw the last sound before a pause into it; of what nobody hears no shape is asked, and
+    a mouth at rest is not to be praised for it either.
+    """
+    quiet = silence(track, sound)
+    middles = np.array([(p.start + p.end) / 2 for p in phones])
+    row = np.clip(np.searchsorted(track.t, middles), 0, len(track.t) - 1)
+    return tuple(p for p, i in zip(phones, row, strict=True) if not quiet[i])
 
 
 def closed_in_silence(track: Track, sound: NDArray[np.int16]) -> float:

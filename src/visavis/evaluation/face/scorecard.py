@@ -63,7 +63,8 @@ class Scorecard:
         ranks: By measure, whether it puts the face's own sound first and falls with the shift.
         track: What was seen.
         sound: What was heard, int16 mono at ``AUDIO_RATE``.
-        closures, blinks, phones: For the report.
+        closures, blinks: For the report.
+        phones: What was said when, silent ones left out.
     """
 
     name: str
@@ -112,7 +113,8 @@ def judge(
         VideoError: The face cannot be followed.
     """
     track = follow(performance)
-    sound, phones = performance.sound, performance.phones
+    sound = performance.sound
+    phones = m.heard(track, sound, performance.phones)
     stranger = np.roll(sound, len(sound) // 2) if other is None else _fitted(other, len(sound))
     controls, ranks = _controls(track, sound, stranger, phones)
     if real:
