@@ -50,7 +50,7 @@ def lag(
     rate: int,
     sound_start: float,
 ) -> Lag | None:
-    """The lag of the mouth's opening behind the sound; None if there is too little of either, or no change.
+    """The lag of the mouth's opening behind the sound; None if either is too short or unchanging.
 
     Args:
         mouth_times: When each opening was seen, s, ascending.
