@@ -1,9 +1,11 @@
 """Draw contact sheets of a replica's shapes, to look at.
 
-    python scripts/face_sheet.py REPLICA OUT_DIR [--size 1280x720]
+    python scripts/face_sheet.py REPLICA OUT_DIR [--size 1280x720] [--voice kokoro]
 
 Writes ``faces.png`` (whole frames), ``mouth.png`` and ``eyes.png`` (twice enlarged), and
-``emotions.png`` (each at full intensity, nine tenths of a second after it was set).
+``emotions.png`` (each at full intensity, nine tenths of a second after it was set). With a voice,
+also ``sounds.png``: the mouth in the middle of sounds as that voice speaks them, without head
+motion; the figure is the time in seconds within the sentences of the evaluation.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ import numpy as np
 from visavis.animation.animator import Animator
 from visavis.animation.emotion import labels
 from visavis.animation.face_state import ARKIT_INDEX, FaceState
+from visavis.animation.visemes import plan_speech
+from visavis.evaluation.face.performance import SCRIPT
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas.bundle import load
+from visavis.speech import open_synthesizer
 
 Weights = dict[str, float]
 
@@ -33,7 +38,7 @@ SHAPES: dict[str, Weights] = {
     "oh": {"jawOpen": 0.35, "mouthFunnel": 0.55, "mouthPucker": 0.25},
     "m": {"jawOpen": 0.1, "mouthClose": 0.1, "mouthPress": 0.25, "mouthRollLower": 0.15,
           "mouthRollUpper": 0.15},
-    "f": {"jawOpen": 0.09, "mouthRollLower": 0.5, "mouthUpperUp": 0.3},
+    "f": {"jawOpen": 0.07, "mouthClose": 0.035, "mouthRollLower": 0.4, "mouthUpperUp": 0.5},
     "l": {"jawOpen": 0.25, "tongueOut": 0.6, "mouthUpperUp": 0.12, "mouthLowerDown": 0.25},
     "s": {"jawOpen": 0.06, "mouthSmile": 0.15, "mouthStretch": 0.3, "mouthUpperUp": 0.2,
           "mouthLowerDown": 0.4},
@@ -47,6 +52,33 @@ SHAPES: dict[str, Weights] = {
     "brows": {"browInnerUp": 0.8, "browOuterUp": 0.8},
     "sneer": {"noseSneer": 0.7, "browDown": 0.7},
 }  # fmt: skip
+
+#: Sounds of the last sheet, and how to write them in ASCII.
+SOUNDS = {"p": "p", "b": "b", "m": "m", "f": "f", "v": "v", "w": "w", "uː": "u:", "æ": "ae",
+          "aɪ": "ai"}  # fmt: skip
+#: How many of each.
+TAKES = 5
+
+
+def spoken_sounds(voice: str) -> list[tuple[str, FaceState]]:
+    """Labels and states of the first :data:`TAKES` of each of :data:`SOUNDS`, sorted by sound."""
+    speaker = open_synthesizer(voice)
+    found: dict[str, list[tuple[str, FaceState]]] = {s: [] for s in SOUNDS}
+    begin = 0.0
+    try:
+        for sentence in SCRIPT:
+            spoken = speaker.synthesize(sentence)
+            motion = plan_speech(spoken)
+            for phone in spoken.phones:
+                if phone.ipa in found:
+                    middle = (phone.start + phone.end) / 2
+                    mouth = np.asarray(motion.evaluate(middle)[:52], np.float32)
+                    text = f"{SOUNDS[phone.ipa]} {begin + middle:.2f}"
+                    found[phone.ipa].append((text, FaceState(middle, mouth)))
+            begin += spoken.duration
+    finally:
+        speaker.close()
+    return [take for takes in found.values() for take in takes[:TAKES]]
 
 
 def state(weights: Weights, **pose: float) -> FaceState:
@@ -80,6 +112,7 @@ def main() -> None:
     parser.add_argument("replica", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--voice", help="also draw the sounds of this voice")
     args = parser.parse_args()
     width, height = (int(v) for v in args.size.split("x"))
     replica = load(args.replica)
@@ -137,7 +170,13 @@ def main() -> None:
         for side in ("Left", "Right"):
             shown.arkit[ARKIT_INDEX[f"eyeBlink{side}"]] = 0
         felt.append(label(crop(painter.paint(shown).copy(), middle, 2.9, 3.4, 1), name))
-    sheets = (("faces", faces, 7), ("mouth", mouths, 5), ("eyes", zooms, 3), ("emotions", felt, 7))
+    sheets = [("faces", faces, 7), ("mouth", mouths, 5), ("eyes", zooms, 3), ("emotions", felt, 7)]
+    if args.voice:
+        said = [
+            label(crop(painter.paint(s).copy(), mouth, 1.35, 0.85, 2), text)
+            for text, s in spoken_sounds(args.voice)
+        ]
+        sheets.append(("sounds", said, TAKES))
     for file, tiles, columns in sheets:
         cv2.imwrite(str(args.out / f"{file}.png"), grid(tiles, columns)[..., ::-1])
 

@@ -90,11 +90,18 @@ class LocalTTS(Section):
     threads: Annotated[int, Field(ge=1, le=64)] = 2
 
 
+#: Who draws the face.
+Render = Literal["auto", "server", "browser"]
+
+
 class FaceSettings(Section):
     """The picture that is sent."""
 
     #: A stock replica's name or the path of a replica bundle; empty takes the persona's replica.
     replica: str = ""
+    #: Who draws the face: the server, as video; the browser, with WebGL2; or the browser where it
+    #: has a graphics card for that, else the server. A page's ``?render=`` goes before this.
+    render: Render = "auto"
     width: Annotated[int, Field(ge=160, le=3840)] = 1280
     height: Annotated[int, Field(ge=120, le=2160)] = 720
     fps: Annotated[int, Field(ge=5, le=60)] = 30

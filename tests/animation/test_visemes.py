@@ -122,7 +122,7 @@ def test_labiodentals_meet_the_teeth() -> None:
     for f in ("f", "v"):
         phones = [("ɑ", 0.15), (f, 0.09), ("ɑ", 0.15)]
         assert value(phones, 1, "mouthRollLower") > 0.25
-        assert value(phones, 1, "mouthUpperUpLeft") > 0.15
+        assert value(phones, 1, "mouthUpperUpLeft") > 0.4  # or the lips look sealed
         assert value(phones, 1, "jawOpen") < 0.1
         assert value(phones, 0, "mouthRollLower", 0.2) < 0.05
 

@@ -27,6 +27,7 @@ OPERATIONS = {
     "GET /api/status",
     "GET /api/persona",
     "GET /api/replica/portrait",
+    "GET /api/replica/files/{name}",
     "POST /api/offer",
     "PATCH /api/offer",
     "POST /api/calls/{pc_id}/emotion",

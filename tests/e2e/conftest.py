@@ -39,6 +39,13 @@ FLAGS = [
     "--no-first-run",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
+#: The same with WebGL2, drawn by the processor where there is no graphics card.
+GL_FLAGS = [
+    *(f for f in FLAGS if f != "--disable-gpu"),
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

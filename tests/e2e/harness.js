@@ -85,27 +85,39 @@
     }
   };
 
-  // Pictures as presented on the face's video element.
+  // Pictures as presented on the face's video element, or as drawn on its canvas.
   const canvas = document.createElement('canvas');
+  const keep = (now, source, width, height) => {
+    if (!H.keepPictures || !width) return;
+    canvas.width = 640;
+    canvas.height = Math.round((640 * height) / width);
+    canvas.getContext('2d').drawImage(source, 0, 0, canvas.width, canvas.height);
+    H.pictures.push([now / 1000, canvas.toDataURL('image/jpeg', 0.9)]);
+  };
   const watch = (video) => {
     let n = 0;
     const seen = (now) => {
-      if (H.keepPictures && n++ % 2 === 0 && video.videoWidth) {
-        canvas.width = 640;
-        canvas.height = Math.round((640 * video.videoHeight) / video.videoWidth);
-        canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
-        H.pictures.push([now / 1000, canvas.toDataURL('image/jpeg', 0.9)]);
-      }
+      if (n++ % 2 === 0) keep(now, video, video.videoWidth, video.videoHeight);
       video.requestVideoFrameCallback(seen);
     };
     video.requestVideoFrameCallback(seen);
   };
+  const watchDrawn = (drawn) => {
+    // Asked for later than the page's own callback, it runs after it: the picture is there still.
+    const seen = () => {
+      if (!drawn.isConnected) return;
+      keep(performance.now(), drawn, drawn.width, drawn.height);
+      requestAnimationFrame(seen);
+    };
+    requestAnimationFrame(seen);
+  };
   const watched = new WeakSet();
   setInterval(() => {
-    const video = document.querySelector('[data-testid=face-video]');
-    if (video && video instanceof HTMLVideoElement && !watched.has(video)) {
-      watched.add(video);
-      watch(video);
+    for (const face of document.querySelectorAll('[data-testid=face-video], [data-testid=face-canvas]')) {
+      if (watched.has(face)) continue;
+      watched.add(face);
+      if (face instanceof HTMLVideoElement) watch(face);
+      else watchDrawn(face);
     }
   }, 50);
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from visavis.cli import app
 from visavis.evaluation.face import measures as m
 from visavis.evaluation.face.performance import Performance, Picture, of_file, of_replica
 from visavis.evaluation.face.report import render
-from visavis.evaluation.face.scorecard import Scorecard, judge
+from visavis.evaluation.face.scorecard import SHIFTS, Scorecard, _controls, _named, _ranks, judge
 from visavis.evaluation.face.track import Track, follow
 from visavis.evaluation.lipsync import lag
 from visavis.media.spoken import Phone
@@ -52,6 +52,7 @@ def value(card: Scorecard, name: str) -> float:
 @rendered
 def test_our_own_face_is_in_step(card: Scorecard) -> None:
     assert value(card, "closure of /p b m/") >= 0.9
+    assert value(card, "/f v/ sealed like /p b m/") <= 0.25
     assert value(card, "mouth closed in silence") >= 0.98
     assert abs(value(card, "mouth behind sound")) <= 25
     assert value(card, "identity, mean") >= 0.95
@@ -61,7 +62,7 @@ def test_our_own_face_is_in_step(card: Scorecard) -> None:
 
 
 @rendered
-@pytest.mark.parametrize("late", [-0.2, -0.12, 0.12, 0.2])
+@pytest.mark.parametrize("late", [-0.2, -0.12, -0.08, 0.08, 0.12, 0.2])
 def test_a_shifted_sound_is_found_out(card: Scorecard, late: float) -> None:
     own = lag(card.track.t, card.track.opening, card.sound, AUDIO_RATE, 0.0)
     shifted = lag(card.track.t, card.track.opening, card.sound, AUDIO_RATE, late)
@@ -82,6 +83,27 @@ def test_a_frozen_mouth_agrees_with_nothing_and_a_gaping_one_never_closes(card: 
     assert m.closures(gaping, card.phones).share < 0.3
     babbling = replace_track(card.track, opening=card.track.opening + 0.06 * ~speaking)
     assert m.closed_in_silence(babbling, card.sound) < 0.1
+
+
+@rendered
+def test_a_mouth_that_never_opens_passes_for_nothing(card: Scorecard) -> None:
+    shut = replace_track(card.track, opening=np.full(len(card.track.t), 0.005))
+    assert m.closures(shut, card.phones).share == 1.0
+    assert m.openings(shut, card.phones).share == 0.0
+    assert m.sealed_labiodentals(shut, card.phones) == 1.0
+    _, ranks = _controls(shut, card.sound, card.sound[::-1], card.phones)
+    assert not any(ranks[name] for name in ranks if name != "narrowing for /u o w/")
+    assert value(card, "lips apart for open vowels") >= 0.6
+
+
+@rendered
+def test_every_measure_of_phonemes_has_its_controls(card: Scorecard) -> None:
+    assert len(card.controls) == 7
+    for name, row in card.controls.items():
+        assert len(row) == len(SHIFTS) + 2, name
+        assert name == "lag" or row["own sound"] > row["another sound"], name
+    for name in ("closure of /p b m/", "mouth closed in silence", "lag", "correlation"):
+        assert card.ranks[name], name
 
 
 @rendered
@@ -150,6 +172,15 @@ def test_what_cannot_be_judged_says_why(tmp_path: Path) -> None:
             of_file(tmp_path / name)
 
 
+def test_a_silent_sound_track_is_refused(tmp_path: Path) -> None:
+    with FileWriter(tmp_path / "quiet.mp4", (64, 64), 25, AUDIO_RATE) as out:
+        for _ in range(100):
+            out.write_frame(np.zeros((64, 64, 3), np.uint8))
+        out.write_audio(np.zeros(AUDIO_RATE * 4, np.int16))
+    with pytest.raises(VideoError, match="silent sound track"):
+        of_file(tmp_path / "quiet.mp4")
+
+
 def test_a_film_without_a_face_is_refused() -> None:
     def grey() -> Iterator[tuple[float, Picture]]:
         for i in range(10):
@@ -216,3 +247,64 @@ def test_blinks_are_counted(count: int) -> None:
     found = m.blinks(track)
     assert found.per_minute == pytest.approx(count, rel=0.01)
     assert found.duration == pytest.approx(0.15, abs=0.04)
+    assert len(found.times) == count
+    if count > 1:
+        assert found.interval == pytest.approx(2.5, abs=0.04)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.05, 0.4), st.integers(1, 250))
+def test_a_leap_of_the_lips_is_their_greatest_speed(leap: float, at: int) -> None:
+    t = np.arange(0, 9, 1 / 30)
+    smooth = 0.05 + 0.02 * np.sin(4 * t)
+    usual, most = m.lip_speeds(made_up(t, smooth + leap * (np.arange(len(t)) >= at)))
+    assert most == pytest.approx(leap * 30, abs=0.1)
+    assert usual < 0.1
+
+
+def test_a_sound_drawn_into_silence_asks_for_nothing() -> None:
+    t = np.arange(0, 4, 1 / 30)
+    sound = np.zeros(4 * AUDIO_RATE, np.int16)
+    sound[: 2 * AUDIO_RATE] = np.random.default_rng(0).normal(0, 3000, 2 * AUDIO_RATE)
+    said = tuple(Phone("m", a, b, 0) for a, b in ((0.5, 0.6), (1.9, 1.99), (1.95, 3.5)))
+    assert m.heard(made_up(t, np.zeros(len(t))), sound, said) == said[:2]
+
+
+def controls_of(own: float, other: float, shifted: Callable[[float], float]) -> dict[str, float]:
+    row = {"own sound": own} | {_named(s): shifted(s) for s in SHIFTS}
+    return row | {"another sound": other}
+
+
+@given(st.floats(0, 1))
+def test_a_measure_that_gives_everybody_the_same_does_not_rank(same: float) -> None:
+    assert not _ranks(controls_of(same, same, lambda s: same))
+
+
+@given(st.floats(0.3, 1), st.floats(-0.1, 0.15), st.floats(-0.03, 0.03))
+def test_a_measure_that_falls_with_the_shift_ranks(own: float, other: float, early: float) -> None:
+    def bell(s: float) -> float:
+        return other + (own - other) * float(np.exp(-(((s - early) / 0.06) ** 2)))
+
+    assert _ranks(controls_of(bell(0.0), other, bell)) == (bell(0.0) >= other + 0.1)
+    assert not _ranks(controls_of(bell(0.0), bell(0.0) - 0.05, bell))
+    # one that likes a shift of 120 ms best is no measure, however good its figure
+    assert not _ranks(controls_of(own, other, lambda s: own if abs(s) == 0.12 else other))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 99))
+def test_a_short_film_tells_no_slope(seed: int) -> None:
+    """The same person with noise: ten minutes say so, half a minute does not."""
+    rng = np.random.default_rng(seed)
+
+    def film(seconds: float) -> m.Identity:
+        track = made_up(np.arange(0, seconds, 1 / 30), np.zeros(round(30 * seconds)))
+        noise = rng.normal(0, 0.2, (len(track.identity), 8))
+        track.identity = np.c_[np.ones(len(noise)), noise]
+        track.identity /= np.linalg.norm(track.identity, axis=1, keepdims=True)
+        return m.identity(track)
+
+    short, long = film(30), film(600)
+    assert long.slope_error < 0.005
+    assert abs(long.slope) < 0.01
+    assert short.slope_error > 3 * long.slope_error

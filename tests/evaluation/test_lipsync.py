@@ -55,3 +55,9 @@ def test_a_strangers_sound_agrees_less() -> None:
 def test_too_little_is_no_measure() -> None:
     sound, times, mouth = talk(1, seconds=1.5)
     assert lag(times, mouth, sound, RATE, 0.0) is None
+
+
+def test_what_never_changes_has_no_lag() -> None:
+    sound, times, mouth = talk(1)
+    assert lag(times, np.full(len(times), 0.1), sound, RATE, 0.0) is None
+    assert lag(times, mouth, np.zeros(len(sound), np.int16), RATE, 0.0) is None

@@ -21,7 +21,7 @@ from visavis.replicas.glb import Glb, quaternion_matrix
 from visavis.replicas.mesh import arkit_name, read_mesh
 from visavis.replicas.splat import OFFSETS, SKIN, read_ply, read_splat, unpack_lam
 
-LAM = Path("/work/shared/data/splat")
+LAM = Path(__file__).parents[3] / "shared" / "data" / "splat"
 
 
 class TestMesh:

@@ -1,13 +1,16 @@
 /** What the page asks the server over HTTP. */
 
 import type { Problem } from './call/state';
+import type { Render } from './face/drawn-face';
 
 export interface Persona {
   name: string;
   role: string;
-  replica: { id: string; name: string; portrait_url: string };
+  replica: { id: string; name: string; portrait_url: string; drawable: boolean };
   greeting: string;
   notice: string;
+  /** Who draws the face, unless this page's address says otherwise. */
+  render: Render;
 }
 
 export interface Status {

@@ -18,12 +18,17 @@ interface Props {
   session: Session;
   /** Known in advance only when looking at the screens without a server. */
   persona?: Persona;
+  /** Told who answers here, as soon as it is known. */
+  onPersona?: (persona: Persona) => void;
 }
 
-export function App({ session, persona: given }: Props): JSX.Element {
+export function App({ session, persona: given, onPersona }: Props): JSX.Element {
   const state = session.state.value;
   const { persona, waiting } = usePersona(given ?? null);
 
+  useEffect(() => {
+    if (persona) onPersona?.(persona);
+  }, [persona]);
   useLayoutEffect(() => {
     document.body.dataset['callState'] = state.phase;
     document.title = persona ? `${persona.name} · ${strings.product}` : strings.product;

@@ -4,6 +4,7 @@ import { App } from './app';
 import { openConnection } from './call/connection';
 import { Session } from './call/session';
 import { LocalMedia } from './devices/local-media';
+import { Drawer } from './face/choice';
 import './styles/index.css';
 import { applyTheme } from './ui/theme';
 
@@ -18,15 +19,18 @@ async function start(into: HTMLElement): Promise<void> {
     return;
   }
   const media = new LocalMedia();
+  const drawer = new Drawer(location.search);
   const session = new Session(media, {
-    open: (listener) => openConnection(media, listener),
+    open: (listener, drawHere) => openConnection(media, listener, drawHere),
+    drawer: () => drawer.face(),
+    noDrawing: () => drawer.giveUp(),
     whyNot,
     pause,
     now: Date.now,
   });
   // The seat is free at once when the tab goes away.
   addEventListener('pagehide', () => session.leave());
-  render(<App session={session} />, into);
+  render(<App session={session} onPersona={(persona) => drawer.prepare(persona)} />, into);
 }
 
 /** Wait, but not longer than until the network is back. */

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConnectionError, type Connection, type Listener } from '../src/call/connection';
 import { REPLY_PATIENCE, RETRY_PAUSES, Session } from '../src/call/session';
 import type { Problem } from '../src/call/state';
+import type { DrawnFace } from '../src/face/drawn-face';
+import type { States } from '../src/face/receiver';
 import { LocalMedia } from '../src/devices/local-media';
 
 /** A server whose connections the test makes, breaks and refuses. */
@@ -15,8 +17,14 @@ class Server {
   /** Resolves when the server answers the offer. */
   answer: Promise<void> = Promise.resolve();
 
+  /** What this browser draws on. */
+  face: DrawnFace | null = null;
+  asked: ('here' | 'there')[] = [];
+
   readonly session = new Session(new LocalMedia(), {
-    open: (to) => this.open(to),
+    open: (to, drawHere) => this.open(to, drawHere),
+    drawer: async () => this.face,
+    noDrawing: () => void (this.face = null),
     whyNot: async () => this.status,
     pause: async (ms) => void this.pauses.push(ms),
     now: Date.now,
@@ -32,13 +40,15 @@ class Server {
     return listener;
   }
 
-  private async open(to: Listener): Promise<Connection> {
+  private async open(to: Listener, drawHere: boolean): Promise<Connection> {
     await this.answer;
+    this.asked.push(drawHere ? 'here' : 'there');
     if (this.refuses) throw new ConnectionError(this.refuses);
     this.listeners.push(to);
     return {
       sendText: (text) => this.texts.push(text),
       setMic: () => undefined,
+      drawThere: () => void this.asked.push('there'),
       close: async () => void this.closed++,
     };
   }
@@ -58,6 +68,24 @@ describe('a session', () => {
     await server.session.hangUp();
     expect([server.phase, server.session.state.value.endReason]).toEqual(['ended', 'you']);
     expect(server.closed).toBe(1);
+  });
+
+  it('draws the face here until that fails, then never again', async () => {
+    const server = new Server();
+    server.face = {} as DrawnFace;
+    await server.session.join();
+    expect(server.session.drawn.value).toBeNull(); // no states yet
+    const states: States = { at: () => null };
+    server.last.states(states);
+    expect(server.session.drawn.value).toEqual({ face: server.face, states });
+    server.session.drawThere();
+    expect(server.session.drawn.value).toBeNull();
+    server.last.lost();
+    await vi.runAllTimersAsync();
+    expect(server.phase).toBe('connected');
+    server.last.states(states); // a server that sends states unasked changes nothing
+    expect(server.session.drawn.value).toBeNull();
+    expect(server.asked).toEqual(['here', 'there', 'there']);
   });
 
   it('does not offer a call to a server that cannot take it', async () => {

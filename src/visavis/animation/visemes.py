@@ -250,9 +250,11 @@ def _contacts(times: Vector, sounds: list[_Sound], c: dict[str, Any]) -> tuple[V
         begin, end = (s.start + h * (s.end - s.start) for h in s.viseme.hold)
         middle, half = (begin + end) / 2, max(end - begin, c["shortest"]) / 2
         i, j = np.searchsorted(times, (middle - half - 0.1, middle + half + 0.1))
-        held = _contact(times[i:j], middle - half, middle + half, c["close"], c["release"])
-        np.maximum(seal[i:j], held * s.viseme.seal, out=seal[i:j])
-        np.maximum(tuck[i:j], held * s.viseme.tuck, out=tuck[i:j])
+        span = times[i:j], middle - half, middle + half
+        met = _contact(*span, c["close"], c["release"]) * s.viseme.seal
+        np.maximum(seal[i:j], met, out=seal[i:j])
+        tucked = _contact(*span, c["tuck_close"], c["tuck_release"]) * s.viseme.tuck
+        np.maximum(tuck[i:j], tucked, out=tuck[i:j])
     return seal, tuck
 
 
@@ -295,6 +297,7 @@ def _constrain(
         x[name] = x[name] * (1 - seal)
     for name in ("mouthLowerDown", "mouthFunnel"):
         x[name] = x[name] * (1 - 0.9 * tuck)
+    x["mouthUpperUp"] = x["mouthUpperUp"] * (1 - tuck)  # the tuck's own lift takes over
     x["tongueOut"] = x["tongueOut"] * (1 - seal) * (1 - tuck)
 
     out = np.zeros((len(times), 53))

@@ -1,6 +1,7 @@
-"""FaceState as a small binary message, for browsers that draw the face themselves.
+"""FaceStates as small binary messages, for browsers that draw the face themselves.
 
-Little-endian, 76 bytes; every field is aligned, so a browser can read it with typed arrays:
+A message is one state or a few, one behind the other. Little-endian, 76 bytes each; every field
+is aligned, so that a browser can read it with typed arrays:
 
 ====== ========= ==============================================================
 offset type      meaning
@@ -25,7 +26,7 @@ from visavis.animation.emotion import labels
 from visavis.animation.face_state import FaceState
 
 VERSION = 1
-#: Bytes of a message.
+#: Bytes of a state.
 SIZE = 76
 #: Emotion labels that can be sent.
 EMOTIONS = labels()
@@ -35,7 +36,7 @@ _LONGEST = (2**32 - 1) / _TIME
 
 
 def encode(state: FaceState) -> bytes:
-    """The message for a state. Values outside a field's range are clipped to it.
+    """The bytes of a state. Values outside a field's range are clipped to it.
 
     Raises:
         ValueError: the time is negative or beyond 119 hours, a value is not a number, an array
@@ -63,13 +64,13 @@ def encode(state: FaceState) -> bytes:
 
 
 def decode(message: bytes) -> FaceState:
-    """The state in a message.
+    """The state in these bytes.
 
     Raises:
-        ValueError: it is not a message of this version.
+        ValueError: they are not one state of this version.
     """
     if len(message) != SIZE:
-        raise ValueError(f"a FaceState message has {SIZE} bytes, got {len(message)}")
+        raise ValueError(f"a FaceState has {SIZE} bytes, got {len(message)}")
     version, emotion, intensity, _, t = _HEADER.unpack_from(message)
     if version != VERSION:
         raise ValueError(f"FaceState message of version {version}; this is version {VERSION}")
@@ -78,3 +79,12 @@ def decode(message: bytes) -> FaceState:
     arkit = np.frombuffer(message, np.uint8, 52, 8).astype(np.float32) / np.float32(255)
     pose = (np.frombuffer(message, "<i2", 8, 60) / _POSE).astype(np.float32)
     return FaceState(t / _TIME, arkit, pose[:6], pose[6:], EMOTIONS[emotion], intensity / 255)
+
+
+def split(message: bytes) -> list[FaceState]:
+    """The states of a message, in its order.
+
+    Raises:
+        ValueError: it is not made of states of this version.
+    """
+    return [decode(message[i : i + SIZE]) for i in range(0, len(message), SIZE)]

@@ -10,7 +10,7 @@ from pipecat.frames.frames import TTSAudioRawFrame
 
 from visavis.animation.animator import Animator
 from visavis.animation.emotion import infer
-from visavis.animation.face_state import STATE_RATE
+from visavis.animation.face_state import STATE_RATE, FaceState
 from visavis.conversation.playout import PlayoutTrack
 from visavis.rendering.contract import FacePainter, SegmentFinished, TimedFrame
 from visavis.rendering.live import LiveRenderer
@@ -78,7 +78,9 @@ class Face:
         self._animator.clear()
         self._renderer.clear()
         self._registered = self.playout.spoken
-        self._next_state = self._clock()
+        # On the grid of all states: a browser that has some of the future already gets others of
+        # the same times in their place.
+        self._next_state = math.ceil(self._clock() * STATE_RATE) / STATE_RATE
 
     def feel(self, label: str, intensity: float) -> None:
         """Show this emotion from now on.
@@ -128,12 +130,22 @@ class Face:
         await self._renderer.aclose()
 
     def _make_states(self) -> None:
-        """Push states up to the present, 60 a second; after a stall, skip what is past."""
+        """Push states up to the picture after this one."""
+        for state in self.due_states(1.0 / self._renderer.fps):
+            self._renderer.push(state)
+
+    def due_states(self, horizon: float = 0.0) -> list[FaceState]:
+        """The states not yet made, 60 a second, up to `horizon` seconds ahead of the present.
+
+        After a stall what is past is left out. Each state is handed out once: to those who draw
+        pictures here, or to a browser that draws them itself.
+        """
         now = self._clock()
         if now - self._next_state > 0.25:
             self._next_state = math.floor(now * STATE_RATE) / STATE_RATE
-        horizon = now + 1.0 / self._renderer.fps
-        while self._next_state <= horizon:
+        states = []
+        while self._next_state <= now + horizon:
             t = self._next_state
-            self._renderer.push(self._animator.state(t, self.playout.speech_at(t)))
+            states.append(self._animator.state(t, self.playout.speech_at(t)))
             self._next_state = t + 1.0 / STATE_RATE
+        return states

@@ -21,8 +21,7 @@ from visavis.conversation.listening import ListeningService
 from visavis.conversation.llm_server import LlamaServer
 from visavis.conversation.prepared_voice import PreparedVoice
 from visavis.conversation.timings import TurnTimings
-from visavis.rendering.contract import FacePainter
-from visavis.rendering.painters import open_painter
+from visavis.rendering.painters import LaterPainter, open_painter
 from visavis.replicas.bundle import Replica
 from visavis.replicas.catalog import load_replica
 from visavis.speech import open_synthesizer
@@ -115,7 +114,7 @@ class Services:
             for line in (s.persona.greeting, s.persona.apology):
                 self._synthesizer.prepare(line, speed=s.tts.speed)
         # The first picture compiles the rasteriser; do it before anybody waits for it.
-        picture = self._painter().paint(FaceState(0.0))
+        picture = open_painter(self.replica, self._size).paint(FaceState(0.0))
         encoded = cv2.imencode(".webp", picture[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 90])[1]
         self.still = encoded.tobytes()
 
@@ -176,14 +175,19 @@ class Services:
 
     def face(self, seed: int) -> Face:
         """The face, behaving after `seed`."""
+        assert self.replica is not None
         return Face(
-            self._painter(),
+            LaterPainter(self.replica, self._size),
             Animator(seed=seed, style=self.settings.persona.manner),
             sample_rate=SPEECH_RATE,
             fps=self.settings.face.fps,
         )
 
-    def _painter(self) -> FacePainter:
-        assert self.replica is not None
-        f = self.settings.face
-        return open_painter(self.replica, size=(f.width, f.height))
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.settings.face.width, self.settings.face.height
+
+    @property
+    def drawable(self) -> bool:
+        """Whether browsers can draw this face themselves."""
+        return self.replica is not None and self.replica.manifest.kind == "portrait"

@@ -29,6 +29,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.processors.frameworks.rtvi import RTVIObserverParams, RTVIServerMessageFrame
+from pipecat.processors.frameworks.rtvi.models import ClientMessage
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 from pipecat.transports.base_transport import TransportParams
@@ -84,6 +85,7 @@ class Session:
         connection: The peer connection.
         services: What sessions share.
         on_end: Called once when the session is over.
+        in_browser: Whether the browser draws the face.
     """
 
     def __init__(
@@ -92,6 +94,8 @@ class Session:
         connection: SmallWebRTCConnection,
         services: Services,
         on_end: Callable[[Session], None],
+        *,
+        in_browser: bool = False,
     ) -> None:
         self.id = session_id
         self.connection = connection
@@ -104,6 +108,7 @@ class Session:
         self._last_apology = 0.0
         self._runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
         self._face = services.face(seed=int.from_bytes(session_id.encode()[:4], "big"))
+        self._transport = self._open_transport(in_browser)
         self._worker = self._assemble()
         self._task: asyncio.Task[None] | None = None
 
@@ -132,6 +137,7 @@ class Session:
             logger.exception("Session {} failed", self.id)
         finally:
             watchdog.cancel()
+            await self._transport.stop_states()
             await self._face.aclose()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self.connection.disconnect(), 2.0)
@@ -163,9 +169,9 @@ class Session:
 
     # -- assembly -------------------------------------------------------------------------------
 
-    def _assemble(self) -> PipelineWorker:
+    def _open_transport(self, in_browser: bool) -> CallTransport:
         s = self._services.settings
-        transport = CallTransport(
+        return CallTransport(
             self.connection,
             TransportParams(
                 audio_in_enabled=True,
@@ -179,7 +185,12 @@ class Session:
                 video_out_height=s.face.height,
             ),
             self._face,
+            in_browser=in_browser,
         )
+
+    def _assemble(self) -> PipelineWorker:
+        s = self._services.settings
+        transport = self._transport
         context = LLMContext()
         # Our own hearing brings its strategies along; Pipecat's would load models for nothing.
         own_turns = ExternalUserTurnStrategies() if isinstance(s.stt, LocalSTT) else None
@@ -240,6 +251,12 @@ class Session:
         async def on_client_ready(rtvi: Any) -> None:
             if persona.greeting:
                 await worker.queue_frame(TTSSpeakFrame(persona.greeting))
+
+        @worker.rtvi.event_handler("on_client_message")
+        async def on_client_message(_: Any, message: ClientMessage) -> None:
+            if message.type == "render" and message.data == "server":
+                logger.info("Session {}: the browser cannot draw, pictures are sent", self.id)
+                await transport.draw_here()
 
         @transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_: Any, __: Any) -> None:

@@ -58,10 +58,12 @@ class Sessions:
         if len(self._running) >= self.limit:
             raise ServerFullError("All conversations are taken at the moment.")
 
-    def open(self, connection: SmallWebRTCConnection) -> Session:
+    def open(self, connection: SmallWebRTCConnection, *, in_browser: bool = False) -> Session:
         """Begin a conversation on an answered connection."""
         self.check_room()
-        session = Session(secrets.token_hex(8), connection, self._services, self._ended)
+        session = Session(
+            secrets.token_hex(8), connection, self._services, self._ended, in_browser=in_browser
+        )
         self._running[session.id] = session
         self._empty.clear()
         session.start()

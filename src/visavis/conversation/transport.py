@@ -7,6 +7,8 @@ track takes its time stamps from it, and an interruption empties sound and face 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fractions
 
 import cv2
@@ -36,6 +38,7 @@ from pipecat.transports.smallwebrtc.transport import (
 
 from visavis.conversation.face import Face
 from visavis.conversation.listening import UserPausedFrame
+from visavis.conversation.state_channel import StateChannel
 
 VIDEO_CLOCK = 90_000
 
@@ -123,13 +126,24 @@ class CallTransport(SmallWebRTCTransport):
         connection: The peer connection, answered already.
         params: Pipecat's transport parameters; the output rate must be the playout's.
         face: What is shown and heard.
+        in_browser: Whether the browser draws the face; pictures are not sent then.
     """
 
     def __init__(
-        self, connection: SmallWebRTCConnection, params: TransportParams, face: Face
+        self,
+        connection: SmallWebRTCConnection,
+        params: TransportParams,
+        face: Face,
+        *,
+        in_browser: bool = False,
     ) -> None:
-        super().__init__(connection, params)
+        super().__init__(
+            connection, params.model_copy(update={"video_out_enabled": not in_browser})
+        )
+        self._connection = connection
         self._face = face
+        self._in_browser = in_browser
+        self._states: asyncio.Task[None] | None = None
 
     def output(self) -> SmallWebRTCOutputTransport:
         """The output side of the pipeline."""
@@ -141,5 +155,25 @@ class CallTransport(SmallWebRTCTransport):
         hear_at_once(webrtc_connection.pc)
         # In place of the tracks that Pipecat has just put there.
         webrtc_connection.replace_audio_track(self._face.playout)
-        webrtc_connection.replace_video_track(FaceVideoTrack(self._face))
+        if not self._in_browser:
+            webrtc_connection.replace_video_track(FaceVideoTrack(self._face))
+        elif self._states is None:
+            states = StateChannel(self._face, webrtc_connection.pc)
+            self._states = asyncio.create_task(states.run(), name="face-states")
         await super()._on_client_connected(webrtc_connection)  # type: ignore[no-untyped-call]
+
+    async def draw_here(self) -> None:
+        """The browser cannot draw the face any longer: send pictures from now on."""
+        if not self._in_browser:
+            return
+        self._in_browser = False
+        await self.stop_states()
+        self._connection.replace_video_track(FaceVideoTrack(self._face))
+
+    async def stop_states(self) -> None:
+        """Send no more states."""
+        states, self._states = self._states, None
+        if states is not None:
+            states.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await states

@@ -50,7 +50,7 @@ def lag(
     rate: int,
     sound_start: float,
 ) -> Lag | None:
-    """The lag of the mouth's opening behind the sound; None if there is too little of either.
+    """The lag of the mouth's opening behind the sound; None if either is too short or unchanging.
 
     Args:
         mouth_times: When each opening was seen, s, ascending.
@@ -65,6 +65,8 @@ def lag(
         return None
     grid = np.arange(begin, end, 1 / RATE)
     sound = loudness(samples, rate, sound_start, grid)
+    if np.ptp(sound) == 0.0 or np.ptp(mouth) == 0.0:
+        return None
     lags = np.arange(-MAX_LAG, MAX_LAG + 1e-9, 0.005)
     scores = np.array(
         [np.corrcoef(np.interp(grid + shift, mouth_times, mouth), sound)[0, 1] for shift in lags]

@@ -11,6 +11,7 @@ import {
 import { SmallWebRTCTransport } from '@pipecat-ai/small-webrtc-transport';
 import { problemOfError } from '../api';
 import type { LocalMedia } from '../devices/local-media';
+import { receiveStates, type States } from '../face/receiver';
 import { judgeQuality, lossBetween, sample, type Sample } from './quality';
 import type { CallEvent, EndReason, Problem } from './state';
 
@@ -37,6 +38,8 @@ export interface Listener {
   event: (event: CallEvent) => void;
   /** Picture and sound of the face, in one stream so that the browser keeps them in step. */
   stream: (stream: MediaStream) => void;
+  /** What the face does, if this browser draws it. */
+  states: (states: States) => void;
   /** The server ended the conversation on purpose. */
   ended: (reason: EndReason) => void;
   /** The connection broke. */
@@ -47,6 +50,8 @@ export interface Connection {
   sendText: (text: string) => void;
   /** Tell the server whether to listen. */
   setMic: (on: boolean) => void;
+  /** This browser cannot draw the face any longer. */
+  drawThere: () => void;
   close: () => Promise<void>;
 }
 
@@ -55,6 +60,7 @@ interface Internals {
   pc: RTCPeerConnection | null;
   _lastNegotiationError: unknown;
   attemptReconnection: (recreate?: boolean) => Promise<void>;
+  createPeerConnection: () => RTCPeerConnection;
 }
 
 interface ServerMessage {
@@ -67,9 +73,14 @@ interface ServerMessage {
 /**
  * Connect, and wait until the server is ready to converse.
  *
+ * @param drawHere whether this browser draws the face
  * @throws {ConnectionError} with the reason in words a person can act on.
  */
-export async function openConnection(media: LocalMedia, to: Listener): Promise<Connection> {
+export async function openConnection(
+  media: LocalMedia,
+  to: Listener,
+  drawHere = false,
+): Promise<Connection> {
   // What people say is nobody else's business, the browser's console included.
   logger.setLevel(LogLevel.ERROR);
   // The transport takes any object with the methods of its media manager.
@@ -99,6 +110,14 @@ export async function openConnection(media: LocalMedia, to: Listener): Promise<C
     else lost();
   };
 
+  // The server opens its channel before the transport tells of the connection.
+  const create = inner.createPeerConnection.bind(transport);
+  inner.createPeerConnection = () => {
+    const pc = create();
+    receiveStates(pc, (states) => live && to.states(states));
+    return pc;
+  };
+
   const client = new PipecatClient({
     transport,
     enableMic: false, // ours is running already, or the person writes
@@ -126,7 +145,10 @@ export async function openConnection(media: LocalMedia, to: Listener): Promise<C
   const late = setTimeout(() => fail({ kind: 'failed' }), CONNECT_TIMEOUT);
   try {
     const ready = client.connect({
-      webrtcRequestParams: { endpoint: new URL('/api/offer', location.href) },
+      webrtcRequestParams: {
+        endpoint: new URL('/api/offer', location.href),
+        requestData: { render: drawHere ? 'browser' : 'server' },
+      },
     });
     await Promise.race([ready, failed]);
   } catch (e) {
@@ -145,6 +167,7 @@ export async function openConnection(media: LocalMedia, to: Listener): Promise<C
   return {
     sendText: (text) => void client.sendText(text, { run_immediately: true, audio_response: true }),
     setMic: (on) => client.enableMic(on),
+    drawThere: () => client.sendClientMessage('render', 'server'),
     close,
   };
 }

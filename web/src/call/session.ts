@@ -2,6 +2,8 @@
 
 import { signal, type ReadonlySignal } from '@preact/signals';
 import type { LocalMedia } from '../devices/local-media';
+import type { DrawnFace } from '../face/drawn-face';
+import type { States } from '../face/receiver';
 import { strings } from '../strings';
 import { ConnectionError, type Connection, type Listener } from './connection';
 import { initial, isLive, reduce, type CallEvent, type CallState, type Problem } from './state';
@@ -14,7 +16,11 @@ export const REPLY_PATIENCE = 15_000;
 /** The world outside. */
 export interface Surroundings {
   /** Connect; rejects with a {@link ConnectionError}. */
-  open: (listener: Listener) => Promise<Connection>;
+  open: (listener: Listener, drawHere: boolean) => Promise<Connection>;
+  /** What this browser draws the face on; null if the server draws. */
+  drawer: () => Promise<DrawnFace | null>;
+  /** Drawing here did not work out. */
+  noDrawing: () => void;
   /** Why a conversation cannot begin now, if so. */
   whyNot: () => Promise<Problem | null>;
   /** Wait; may return early when the network comes back. */
@@ -22,9 +28,16 @@ export interface Surroundings {
   now: () => number;
 }
 
+/** A face that this browser draws. */
+export interface Drawn {
+  face: DrawnFace;
+  states: States;
+}
+
 export class Session {
   private readonly current = signal<CallState>(initial);
   private readonly shown = signal<MediaStream | null>(null);
+  private readonly drawing = signal<Drawn | null>(null);
   private connection: Connection | null = null;
   /** Counts conversations and reconnections, so that what belongs to an old one is ignored. */
   private turn = 0;
@@ -48,6 +61,18 @@ export class Session {
   /** Picture and sound of the face. */
   get face(): ReadonlySignal<MediaStream | null> {
     return this.shown;
+  }
+
+  /** The face, if this browser draws it. */
+  get drawn(): ReadonlySignal<Drawn | null> {
+    return this.drawing;
+  }
+
+  /** This browser cannot draw the face any longer: the server does. */
+  drawThere(): void {
+    this.outside.noDrawing();
+    this.drawing.value = null;
+    this.connection?.drawThere();
   }
 
   /** Start a conversation. */
@@ -105,7 +130,9 @@ export class Session {
     const problem = await this.outside.whyNot();
     if (problem || turn !== this.turn) return problem;
     try {
-      const connection = await this.outside.open(this.listener(turn));
+      const face = await this.outside.drawer();
+      if (turn !== this.turn) return null; // hung up meanwhile
+      const connection = await this.outside.open(this.listener(turn, face), face !== null);
       if (turn !== this.turn) {
         await connection.close(); // hung up meanwhile
         return null;
@@ -119,7 +146,7 @@ export class Session {
     return null;
   }
 
-  private listener(turn: number): Listener {
+  private listener(turn: number, face: DrawnFace | null): Listener {
     const ours = <A extends unknown[]>(act: (...args: A) => void) => {
       return (...args: A): void => {
         if (turn === this.turn) act(...args);
@@ -129,6 +156,9 @@ export class Session {
       event: ours((event) => this.dispatch(event)),
       stream: ours((stream) => {
         this.shown.value = stream;
+      }),
+      states: ours((states) => {
+        if (face) this.drawing.value = { face, states };
       }),
       ended: ours((reason) => {
         this.turn++;
@@ -163,6 +193,7 @@ export class Session {
     const old = this.connection;
     this.connection = null;
     this.shown.value = null;
+    this.drawing.value = null;
     await old?.close();
   }
 }

@@ -7,6 +7,7 @@ import { clock, strings } from '../strings';
 import { announce } from './announce';
 import { Captions } from './captions';
 import { Controls } from './controls';
+import { FaceCanvas } from './face-canvas';
 import { useHeadingFocus, useNow, useRemembered, useShortcuts } from './hooks';
 import { BarsIcon, CloseIcon } from './icons';
 import { Settings } from './settings';
@@ -26,6 +27,7 @@ export function InCall({
 }): JSX.Element {
   const state = session.state.value;
   const media = session.media;
+  const drawn = session.drawn.value;
   const name = persona?.name ?? strings.product;
   const heading = useHeadingFocus();
   const [panel, setPanel] = useState<Panel>('none');
@@ -93,7 +95,17 @@ export function InCall({
           poster={persona?.replica.portrait_url}
           speakerId={media.speakerId.value}
           onBlocked={() => setBlocked(true)}
+          behind={drawn !== null}
         />
+        {drawn && (
+          <FaceCanvas
+            face={drawn.face}
+            states={drawn.states}
+            label={`${name}, ${strings.ai}`}
+            describedBy="face-mode"
+            onFail={() => session.drawThere()}
+          />
+        )}
         <TopBar state={state} name={name} />
         {state.phase !== 'connected' && <Veil state={state} name={name} />}
         {blocked && state.phase === 'connected' && (

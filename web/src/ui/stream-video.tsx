@@ -12,6 +12,8 @@ interface Props {
   speakerId?: string;
   /** The browser wants a gesture before it plays sound. */
   onBlocked?: () => void;
+  /** Only heard: what is seen lies before it. */
+  behind?: boolean;
 }
 
 /** A video element that plays a live stream. */
@@ -43,6 +45,7 @@ export function StreamVideo(props: Props): JSX.Element {
       aria-label={props.label}
       aria-describedby={props.describedBy}
       poster={props.poster}
+      aria-hidden={props.behind}
       muted={muted}
       disablePictureInPicture={muted}
       autoPlay

@@ -24,6 +24,8 @@ Picture = NDArray[np.uint8]
 MIN_SECONDS = 3.0
 #: Below this lips cannot be judged: a closure lasts two pictures at most.
 MIN_FPS = 20.0
+#: Sound that never reaches this (of 32768, -60 dB) is none.
+AUDIBLE = 33
 #: Silence around and between the sentences of a replica's performance, s.
 PAUSE = 0.9
 #: Every closure, labiodental and rounding of English, and pauses between.
@@ -82,6 +84,8 @@ def of_file(path: Path, limit: float | None = None) -> Performance:
             yield at, picture
 
     sound = film.sound()[: round(seconds * AUDIO_RATE)]
+    if np.abs(sound.astype(np.int32)).max(initial=0) < AUDIBLE:
+        raise VideoError(f"{path.name} has a silent sound track; lips cannot be judged without.")
     return Performance(path.name, film.fps, seconds, frames, sound)
 
 

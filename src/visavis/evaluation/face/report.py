@@ -76,15 +76,19 @@ def _plot(card: Scorecard, begin: float, end: float) -> str:
     )
 
 
-def _sheet(card: Scorecard, times: Sequence[float], around: Sequence[int] = (0,)) -> str:
+def _sheet(
+    card: Scorecard, times: Sequence[float], around: Sequence[int] = (0,), *, eyes: bool = False
+) -> str:
+    pictures = card.track.glances if eyes else card.track.mouths
+    what = "eyes" if eyes else "mouth"
     tiles = []
     for t in times:
         nearest = int(np.abs(card.track.t - t).argmin())
         for step in around:
             i = min(max(nearest + step, 0), len(card.track.t) - 1)
-            data = base64.b64encode(card.track.mouths[i]).decode()
+            data = base64.b64encode(pictures[i]).decode()
             tiles.append(
-                f'<figure><img alt="mouth" src="data:image/jpeg;base64,{data}">'
+                f'<figure><img alt="{what}" src="data:image/jpeg;base64,{data}">'
                 f"{card.track.t[i]:.2f} s</figure>"
             )
     return f'<div class="sheet">{"".join(tiles)}</div>' if tiles else '<p class="dim">None.</p>'
@@ -137,6 +141,9 @@ def render(card: Scorecard, real: Scorecard | None = None) -> str:
 {"".join(plots)}
 <h2>Closures missed</h2>{_sheet(card, card.closures.missed[:8], (-2, -1, 0, 1, 2))}
 <h2>Jumps of the head</h2>{_sheet(card, m.jumps(card.track)[:8], (-1, 0))}
+<h2>Sounds that ask for teeth on the lip: /f v/</h2>
+{_sheet(card, [(p.start + p.end) / 2 for p in card.phones if p.ipa in m.LABIODENTAL][:16])}
+<h2>Blinks</h2>{_sheet(card, card.blinks[:4], range(-2, 6), eyes=True)}
 <h2>Widest</h2>{_sheet(card, [float(x) for x in widest])}
 <h2>All along</h2>{_sheet(card, [float(x) for x in every])}
 </html>

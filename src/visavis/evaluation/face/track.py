@@ -21,8 +21,8 @@ IDENTITY_EVERY = 0.5
 STILL_WIDTH = 160
 #: Points that neither speech nor expression moves: corners of the eyes, bridge of the nose.
 RIGID = (33, 133, 263, 362, 168, 6, 197)
-#: Pictures of the mouth kept for the report: size in pixels.
-CROP = (128, 96)
+#: Pictures of the mouth and of the eyes kept for the report: size in pixels.
+CROP, EYES_CROP = (128, 96), (128, 48)
 #: At least this part of the pictures must show the face.
 MIN_SEEN = 0.8
 
@@ -41,6 +41,7 @@ class Track:
         identity: ``(m, 1024)`` unit embeddings.
         flicker: Mean absolute second difference in time of still places, of 255.
         mouths: JPEG pictures of the mouth.
+        glances: JPEG pictures of both eyes.
         seen: Part of the pictures in which there was a face.
     """
 
@@ -54,6 +55,7 @@ class Track:
     flicker: float
     seen: float
     mouths: list[bytes] = field(default_factory=list)
+    glances: list[bytes] = field(default_factory=list)
 
 
 def follow(performance: Performance) -> Track:
@@ -64,7 +66,7 @@ def follow(performance: Performance) -> Track:
     """
     tracker = FaceTracker(static=False)
     rows: list[tuple[float, float, float, float]] = []
-    rigid, units, mouths, identity, identity_t = [], [], [], [], []
+    rigid, units, mouths, glances, identity, identity_t = [], [], [], [], [], []
     still = _Still()
     count, looked = 0, -1e9
     for t, picture in performance.frames():
@@ -78,7 +80,8 @@ def follow(performance: Performance) -> Track:
         rows.append((t, mouth_opening(p), mouth_width(p), float(np.mean(eye_opening(p)))))
         rigid.append(p[list(RIGID), :2])
         units.append(unit)
-        mouths.append(_mouth(picture, p, unit))
+        mouths.append(_zoom(picture, (p[61] + p[291]) / 2, unit, CROP))
+        glances.append(_zoom(picture, p[[33, 133, 263, 362]].mean(0), unit, EYES_CROP))
         if t - looked >= IDENTITY_EVERY:
             identity.append(embed(picture, faces[0]))
             identity_t.append(t)
@@ -102,15 +105,17 @@ def follow(performance: Performance) -> Track:
         flicker=still.flicker(),
         seen=seen,
         mouths=mouths,
+        glances=glances,
     )
 
 
-def _mouth(picture: Picture, p: NDArray[np.floating], unit: float) -> bytes:
-    middle = (p[61, :2] + p[291, :2]) / 2
-    w, h = 1.7 * unit, 1.7 * unit * CROP[1] / CROP[0]
-    m = np.array([[CROP[0] / w, 0, CROP[0] / 2 - middle[0] * CROP[0] / w],
-                  [0, CROP[1] / h, CROP[1] / 2 - middle[1] * CROP[1] / h]])  # fmt: skip
-    crop = cv2.warpAffine(picture, m, CROP, flags=cv2.INTER_AREA)
+def _zoom(
+    picture: Picture, middle: NDArray[np.floating], unit: float, size: tuple[int, int]
+) -> bytes:
+    """A JPEG of `size`, 1.7 inter-ocular distances (`unit`, pixels) wide, about `middle`."""
+    k = size[0] / (1.7 * unit)
+    m = np.array([[k, 0, size[0] / 2 - middle[0] * k], [0, k, size[1] / 2 - middle[1] * k]])
+    crop = cv2.warpAffine(picture, m, size, flags=cv2.INTER_AREA)
     return bytes(cv2.imencode(".jpg", crop[..., ::-1])[1].tobytes())
 
 
