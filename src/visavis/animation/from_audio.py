@@ -41,7 +41,7 @@ _JAW, _CLOSE_SHARE, _PRESS = (OUTPUTS.index(n) for n in ("jawOpen", "mouthClose"
 _PARTING = [OUTPUTS.index(n) for n in ("mouthLowerDown", "mouthUpperUp", "mouthFunnel")]
 #: ``mouthPress`` of lips that meet, as in ``visemes.toml``, and the shares of it between which
 #: they are brought together.
-_PRESSED, _SEALED = 0.14, (0.2, 0.6)
+_PRESSED, _SEALED = 0.14, (0.45, 0.8)
 _FILE = "weights/audio_visemes.onnx"
 
 
