@@ -134,9 +134,12 @@ def listen(make: Make, audio: NDArray[np.int16], rate: int) -> dict[str, float]:
         if b - a >= 25:
             silent[a + 12 : b - 10] = True
     voiced = level > loud - 20
+    heard = np.maximum(level, loud - 35)
+    beside = [np.corrcoef(np.roll(rows, s), heard)[0, 1] for s in (-60, -40, 40, 60)]
     return {
         "seconds": n / FPS,
-        "correlation with loudness": float(np.corrcoef(rows, np.maximum(level, loud - 35))[0, 1]),
+        "correlation with loudness": float(np.corrcoef(rows, heard)[0, 1]),
+        "  0.4 s and more beside it": float(max(beside)),
         "closed in silence": float((rows[silent] <= CLOSED).mean()) if silent.any() else np.nan,
         "seconds of silence": silent.sum() / FPS,
         "open while loud": float((rows[voiced] > CLOSED).mean()),
