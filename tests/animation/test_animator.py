@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.visemes import read
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.animation.utterances import speech, utterance
@@ -56,6 +56,8 @@ def test_lips_move_with_speech_and_only_then() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(speech, st.floats(0.02, 0.98), st.sampled_from([25, 30, 60]))
+@example([("m", 0.06, 0), ("", 0.031, 0), ("f", 0.06, 0)], 0.9, 60)
+@example([("v", 0.12, 0), ("", 0.03, 0), ("m", 0.2, 1)], 0.98, 60)
 def test_clear_closes_within_120_ms_without_a_jump(
     phones: list[tuple[str, float, int]], where: float, rate: int
 ) -> None:
