@@ -88,6 +88,19 @@ describe('a session', () => {
     expect(server.asked).toEqual(['here', 'there', 'there']);
   });
 
+  it('asks for pictures when drawing fails before the connection stands', async () => {
+    const server = new Server();
+    server.face = {} as DrawnFace;
+    let answer = (): void => undefined;
+    server.answer = new Promise((done) => (answer = done));
+    const joined = server.session.join();
+    await vi.runAllTimersAsync();
+    server.session.drawThere();
+    answer();
+    await joined;
+    expect(server.asked).toEqual(['here', 'there']);
+  });
+
   it('does not offer a call to a server that cannot take it', async () => {
     const server = new Server();
     server.status = { kind: 'full' };

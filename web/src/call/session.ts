@@ -39,6 +39,7 @@ export class Session {
   private readonly shown = signal<MediaStream | null>(null);
   private readonly drawing = signal<Drawn | null>(null);
   private connection: Connection | null = null;
+  private cannotDraw = false;
   /** Counts conversations and reconnections, so that what belongs to an old one is ignored. */
   private turn = 0;
   private patience: ReturnType<typeof setTimeout> | undefined;
@@ -72,7 +73,9 @@ export class Session {
   drawThere(): void {
     this.outside.noDrawing();
     this.drawing.value = null;
-    this.connection?.drawThere();
+    // States come before the connection counts as standing; then it is said as soon as it does.
+    if (this.connection) this.connection.drawThere();
+    else this.cannotDraw = true;
   }
 
   /** Start a conversation. */
@@ -131,6 +134,7 @@ export class Session {
     if (problem || turn !== this.turn) return problem;
     try {
       const face = await this.outside.drawer();
+      this.cannotDraw = false;
       if (turn !== this.turn) return null; // hung up meanwhile
       const connection = await this.outside.open(this.listener(turn, face), face !== null);
       if (turn !== this.turn) {
@@ -138,6 +142,7 @@ export class Session {
         return null;
       }
       this.connection = connection;
+      if (this.cannotDraw) connection.drawThere();
     } catch (e) {
       return e instanceof ConnectionError ? e.problem : { kind: 'failed' };
     }

@@ -34,7 +34,8 @@ export class Drawer {
     if (this.given) return null;
     if (!this.ready) await getPersona().then((p) => this.prepare(p)).catch(() => undefined);
     const late = new Promise<null>((done) => setTimeout(() => done(null), PATIENCE));
-    return Promise.race([this.ready, late]);
+    const face = await Promise.race([this.ready, late]);
+    return face?.lost ? null : face;
   }
 
   /** It did not work: the server draws from now on. */

@@ -26,7 +26,7 @@ export class DrawnFace {
 
   private constructor(
     private readonly drawing: Drawing,
-    gl: WebGL2RenderingContext,
+    private readonly gl: WebGL2RenderingContext,
     private readonly judge: boolean,
   ) {
     this.canvas = gl.canvas as HTMLCanvasElement;
@@ -60,6 +60,11 @@ export class DrawnFace {
     return face;
   }
 
+  /** Whether the graphics card has gone away. */
+  get lost(): boolean {
+    return this.gl.isContextLost();
+  }
+
   /**
    * Draw the states as they become audible, until {@link stop}.
    *
@@ -77,6 +82,7 @@ export class DrawnFace {
     this.canvas.addEventListener('webglcontextlost', () => fail('context lost'), { once: true });
     const draw = (): void => {
       if (this.done) return;
+      if (this.lost) return fail('context lost');
       this.request = requestAnimationFrame(draw);
       const now = performance.now();
       const state = states.at(now);

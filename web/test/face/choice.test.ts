@@ -55,6 +55,15 @@ describe('who draws', () => {
     expect(await later.face()).toBeNull();
   });
 
+  it('is the server when the card went away in the lobby', async () => {
+    const lost = { lost: false };
+    const drawer = new Drawer('', async () => lost as DrawnFace);
+    drawer.prepare(persona('auto'));
+    expect(await drawer.face()).toBe(lost);
+    lost.lost = true;
+    expect(await drawer.face()).toBeNull();
+  });
+
   it('does not keep a call waiting for long', async () => {
     const drawer = new Drawer('', () => new Promise(() => undefined));
     drawer.prepare(persona('auto'));
