@@ -3,4 +3,4 @@
 set -euo pipefail
 uv lock --quiet --upgrade
 uv export --quiet --frozen --no-header --no-annotate --no-emit-project --no-dev -o requirements.lock
-uv export --quiet --frozen --no-header --no-annotate --no-emit-project --all-extras --all-groups -o requirements-dev.lock
+uv export --quiet --frozen --no-header --no-annotate --no-emit-project --all-extras --no-extra train --all-groups -o requirements-dev.lock

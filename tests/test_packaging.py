@@ -65,6 +65,7 @@ def metadata(wheel: zipfile.ZipFile, name: str) -> str:
         "visavis/models/manifest.toml",
         "visavis/animation/visemes.toml",
         "visavis/animation/behaviour.toml",
+        "visavis/animation/weights/audio_visemes.onnx",
         "visavis/dialogue/personas/*.toml",
         "visavis/faces/weights/*.onnx",
         "visavis/faces/weights/*.tflite",

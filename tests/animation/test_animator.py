@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from benchmarks.visemes import read
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.animation.utterances import speech, utterance
 from visavis.animation.animator import Animator
 from visavis.animation.face_state import ARKIT_INDEX as AT
 from visavis.animation.face_state import ARKIT_NAMES, FaceState
-from visavis.media.spoken import SpokenAudio, Word
+from visavis.media.spoken import Word
 
+DATA = Path(__file__).parents[1] / "data"
 SENTENCE = [
     *[("h", 0.06), ("ə", 0.07), ("l", 0.08), ("oʊ", 0.16, 1), ("m", 0.08), ("aɪ", 0.17, 1)],
     *[("f", 0.1), ("ɹ", 0.07), ("ɛ", 0.1, 1), ("n", 0.07), ("d", 0.06)],
@@ -52,6 +56,8 @@ def test_lips_move_with_speech_and_only_then() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(speech, st.floats(0.02, 0.98), st.sampled_from([25, 30, 60]))
+@example([("m", 0.06, 0), ("", 0.031, 0), ("f", 0.06, 0)], 0.9, 60)
+@example([("v", 0.12, 0), ("", 0.03, 0), ("m", 0.2, 1)], 0.98, 60)
 def test_clear_closes_within_120_ms_without_a_jump(
     phones: list[tuple[str, float, int]], where: float, rate: int
 ) -> None:
@@ -197,59 +203,22 @@ def test_blinks_at_the_ends_of_utterances() -> None:
     assert with_speech > without + 12
 
 
-def tone(hz: float, seconds: float, level: float, rate: int) -> np.ndarray:
-    t = np.arange(round(seconds * rate)) / rate
-    voice = sum(np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 20))
-    return (voice * level).astype(np.int16)
-
-
 @pytest.mark.parametrize("piece", [160, 333, 100_000])
-@pytest.mark.parametrize("rate", [16_000, 22_050, 24_000])
-def test_sound_alone_moves_the_lips(rate: int, piece: int) -> None:
-    """Silence closed, voice open, however the sound is cut into pieces."""
+def test_sound_alone_moves_the_lips(piece: int) -> None:
+    """Silence closed, speech opening and closing, however the sound is cut into pieces."""
+    question, rate = read(DATA / "ami_question.flac")
     quiet = np.zeros(round(0.5 * rate), np.int16)
-    audio = np.concatenate([quiet, tone(150, 0.4, 6000, rate), quiet, tone(150, 0.4, 6000, rate)])
+    audio = np.concatenate([quiet, question[: 4 * rate], quiet])
     face, at = Animator(1), 0
     for i in range(0, len(audio), piece):
         chunk = audio[i : i + piece]
         face.say_audio(chunk, rate, at=at / rate)
         at += len(chunk)
-    states = play(face, 0, 2.4, 0.0)
-    jaw = {round(s.t * 60): gap(s) for s in states}
-    for t in (0.1, 0.45, 1.1, 1.35, 2.0):
-        assert jaw[round(t * 60)] < 0.02, t
-    for t in (0.6, 0.8, 1.5, 1.7):
-        assert jaw[round(t * 60)] > 0.1, t
-    assert steps(states).max() < 0.2
-
-
-def test_hissing_closes_the_teeth() -> None:
-    rate = 24_000
-    rng = np.random.default_rng(0)
-    white = rng.normal(0, 3000, rate)
-    hiss = np.diff(white, 2, append=[0, 0])[: rate // 2] * 0.5
-    face = Animator(1)
-    audio = np.concatenate([tone(150, 0.5, 5000, rate), hiss.astype(np.int16)])
-    face.say(SpokenAudio(audio, rate), at=0.0)
-    states = play(face, 0, 1.0, 0.0)
-    voice, s = states[20], states[50]
-    assert s["jawOpen"] < 0.4 * voice["jawOpen"]
-    assert s["mouthLowerDownLeft"] > 0.1
-
-
-def test_sound_is_causal() -> None:
-    """What will be heard later changes nothing now beyond the latency that is made up for."""
-    rate = 24_000
-    rng = np.random.default_rng(0)
-    a = rng.normal(0, 3000, rate).astype(np.int16)
-    b = a.copy()
-    b[rate // 2 :] = 0
-    jaws = []
-    for audio in (a, b):
-        face = Animator(1)
-        face.say_audio(audio, rate, at=0.0)
-        jaws.append([s["jawOpen"] for s in play(face, 0, 0.45, 0.0)])
-    assert jaws[0] == jaws[1]
+    states = play(face, 0, 5.5, 0.0)
+    assert max(gap(s) for s in states if s.t < 0.4 or s.t > 4.75) < 0.04
+    during = np.array([gap(s) for s in states if 0.6 < s.t < 4.4])
+    assert during.max() > 0.2 and during.min() < 0.05
+    assert steps(states).max() < 0.25
 
 
 def test_names_cover_the_mouth() -> None:

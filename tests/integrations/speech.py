@@ -19,10 +19,18 @@ LOUD = 3000
 
 
 def voice(seconds: float, rate: int = RATE) -> np.ndarray:
-    """A loud vowel: int16 mono."""
+    """A loud /a/ again and again, with some melody: int16 mono."""
     t = np.arange(round(seconds * rate)) / rate
-    wave = sum(np.sin(2 * np.pi * f * t) / n for n, f in enumerate((140, 280, 700, 1200), 1))
-    return (9000 * wave).astype(np.int16)
+    turns = 130 * t + np.sin(2 * np.pi * 3 * t) / 2  # of the vocal folds
+    wave = np.zeros(len(t))
+    for k in range(1, 30):
+        formants = sum(
+            level / (1 + ((130 * k - hz) / width) ** 2)
+            for hz, width, level in ((750, 90, 1.0), (1250, 110, 0.6), (2600, 160, 0.25))
+        )
+        wave += formants * np.sin(2 * np.pi * k * turns)
+    syllables = 0.25 + 0.75 * np.abs(np.sin(2 * np.pi * 2.2 * t + 0.5))
+    return (9000 * wave * syllables).astype(np.int16)
 
 
 class RulerAnimator(Animator):

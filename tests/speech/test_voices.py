@@ -49,6 +49,15 @@ def test_piper_is_understood(piper: Piper, transcriber: Transcriber) -> None:
     assert word_errors(said_words(" ".join(SENTENCES)), said_words(heard)) <= 2, heard
 
 
+def test_kokoro_says_sounds_of_other_languages(kokoro: Kokoro) -> None:
+    spoken = kokoro.say_phonemes("ˈʃøːn yˈbʁɑɪ ☃, peˈrɔ ɥi.")
+    check_times(spoken)
+    assert "".join(p.ipa for p in spoken.phones) == "ʃøːnybʁɑɪperɔɥiː"
+    assert not spoken.words
+    with pytest.raises(ValueError, match="speed"):
+        kokoro.say_phonemes("a", 3.0)
+
+
 @pytest.mark.parametrize("engine", ["kokoro", "piper"])
 def test_times_and_words(engine: str, request: pytest.FixtureRequest) -> None:
     voice: Synthesizer = request.getfixturevalue(engine)

@@ -272,6 +272,13 @@ def _at_rest(times: Vector, silences: list[tuple[float, float]], s: dict[str, An
     return rest
 
 
+def _no_faster(x: Vector, step: float) -> Vector:
+    """The largest curve below `x` that changes by at most `step` from state to state."""
+    ramp = step * np.arange(len(x))
+    forth = np.minimum.accumulate(x - ramp) + ramp
+    return np.asarray((np.minimum.accumulate(forth[::-1] - ramp) + ramp)[::-1])
+
+
 def _constrain(
     times: Vector,
     mouth: Array,
@@ -284,7 +291,8 @@ def _constrain(
     x = {name: mouth[:, i] for i, name in enumerate(table.channels)}
     seal, tuck = _contacts(times, sounds, c)
     rest = _at_rest(times, silences, table.settings["silence"])
-    tuck = tuck * (1 - seal)
+    # Between a closure and teeth on the lip both change at once: not faster than lips can.
+    tuck = _no_faster(tuck * (1 - seal), c["tuck_step"])
 
     for name in x:
         if name != "mouthPucker":  # lips may already be shaped behind closed doors

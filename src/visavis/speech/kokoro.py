@@ -92,6 +92,20 @@ class Kokoro:
             gaps.append(_PAUSE.get(said.phonemes[-1:], 0.06) / speed)
         return join(parts, gaps[:-1]) if parts else silence(0.0)
 
+    def say_phonemes(self, phonemes: str, speed: float = 1.0) -> SpokenAudio:
+        """Say misaki symbols, of any language they write; symbols the model lacks are left out.
+
+        Args:
+            phonemes: With stress marks, spaces between words, and punctuation; at most 500.
+            speed: 0.5 (slow) to 2 (fast).
+
+        Raises:
+            ValueError: `speed` is out of range.
+            SpeechError: too many phonemes at once, or the voice failed.
+        """
+        check_speed(speed)
+        return self._say(Pronunciation(phonemes, ()), speed, Stop())
+
     def close(self) -> None:
         """Release the model."""
         with self._lock:
