@@ -90,6 +90,40 @@ def project_splats(
 
 
 @njit(**_OPTIONS)
+def reach_of_splats(
+    p: NDArray[np.float32], opacity: NDArray[np.float32], width: int, height: int
+) -> tuple[int, int, int, int]:
+    """First and last column (exclusive), first and last row that splats reach."""
+    x0, x1, y0, y1 = width, -1, height, -1
+    for i in range(p.shape[0]):
+        if p[i, 2] < 0:
+            continue
+        reach = 2.0 * np.log(max(opacity[i] / FAINT, 1.0))
+        dx, dy = np.sqrt(reach * p[i, 3]), np.sqrt(reach * p[i, 5])
+        x0 = min(x0, max(0, int(np.floor(p[i, 0] - dx))))
+        x1 = max(x1, min(width - 1, int(np.ceil(p[i, 0] + dx))))
+        y0 = min(y0, max(0, int(np.floor(p[i, 1] - dy))))
+        y1 = max(y1, min(height - 1, int(np.ceil(p[i, 1] + dy))))
+    if x1 < x0 or y1 < y0:
+        return 0, 0, 0, 0
+    return x0, x1 + 1, y0, y1 + 1
+
+
+@njit(**_OPTIONS)
+def clear(
+    canvas: NDArray[np.float32], full: NDArray[np.int32], box: tuple[int, int, int, int]
+) -> None:
+    """Nothing drawn inside ``box``, as :func:`reach_of_splats` has it."""
+    for y in range(box[2], box[3]):
+        for x in range(box[0], box[1]):
+            canvas[y, x, 0] = 0.0
+            canvas[y, x, 1] = 0.0
+            canvas[y, x, 2] = 0.0
+            canvas[y, x, 3] = 1.0
+        full[y] = 0
+
+
+@njit(**_OPTIONS)
 def blend_splats(
     p: NDArray[np.float32],
     colour: NDArray[np.float32],
@@ -158,11 +192,14 @@ def blend_splats(
 
 @njit(**_OPTIONS)
 def resolve(
-    canvas: NDArray[np.float32], backdrop: NDArray[np.uint8], out: NDArray[np.uint8]
+    canvas: NDArray[np.float32],
+    backdrop: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    out: NDArray[np.uint8],
 ) -> None:
-    """The canvas over the backdrop."""
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
+    """The canvas over the backdrop inside ``box``, as :func:`reach_of_splats` has it."""
+    for y in range(box[2], box[3]):
+        for x in range(box[0], box[1]):
             t = canvas[y, x, 3]
             if t == 1.0:
                 for k in range(3):

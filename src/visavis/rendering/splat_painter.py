@@ -49,6 +49,7 @@ class SplatPainter:
         self._canvas = np.zeros((size[1], size[0], 4), np.float32)
         self._full = np.zeros((size[1], -(-size[0] // k.BLOCK)), np.int32)
         self._frame = self._backdrop.copy()
+        self._last = (0, 0, 0, 0)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -67,11 +68,14 @@ class SplatPainter:
             c.centre, c.px, c.py, c.scale, c.distance, self._p,
         )  # fmt: skip
         order = np.argsort(self._p[:, 2], kind="stable")
-        self._canvas[..., :3] = 0
-        self._canvas[..., 3] = 1
-        self._full[:] = 0
+        box = k.reach_of_splats(self._p, self._opacities, *self._size)
+        k.clear(self._canvas, self._full, box)
         k.blend_splats(
             self._p, self._colours, self._opacities, order, self._table, self._canvas, self._full
         )
-        k.resolve(self._canvas, self._backdrop, self._frame)
+        # where the last picture had the head and this one has not, the backdrop comes back
+        x0, x1, y0, y1 = self._last
+        self._frame[y0:y1, x0:x1] = self._backdrop[y0:y1, x0:x1]
+        self._last = box
+        k.resolve(self._canvas, self._backdrop, box, self._frame)
         return self._frame
