@@ -14,7 +14,7 @@ from visavis import faces
 from visavis.rendering.morphs import pack_morphs
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas.bundle import Replica
-from visavis.replicas.catalog import load_stock, stock_names
+from visavis.replicas.catalog import DEFAULT, load_stock
 
 SIZE = (1280, 720)
 
@@ -31,7 +31,7 @@ def painter(replica: Replica) -> PortraitPainter:
 
 @pytest.fixture(scope="module")
 def portrait() -> np.ndarray:
-    folder = Path(visavis.replicas.__file__).parent / "stock" / stock_names()[0]
+    folder = Path(visavis.replicas.__file__).parent / "stock" / DEFAULT
     image = cv2.imread(str(folder / "portrait_wide.webp"))[..., ::-1]
     return cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA)
 

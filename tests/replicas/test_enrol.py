@@ -20,7 +20,7 @@ from visavis.cli import app
 from visavis.rendering.painter import PortraitPainter
 from visavis.replicas import topology as topo
 from visavis.replicas.bundle import load
-from visavis.replicas.catalog import load_stock, stock_names
+from visavis.replicas.catalog import DEFAULT, load_stock
 from visavis.replicas.closing import CLOSABLE, close_mouth
 from visavis.replicas.covers import align, covered
 from visavis.replicas.enrol import check_consent, enrol, slug
@@ -45,7 +45,7 @@ def tracker() -> faces.FaceTracker:
 @pytest.fixture(scope="module")
 def portrait() -> Image:
     """The square portrait of a stock face: a person who does not exist."""
-    folder = Path(visavis.replicas.__file__).parent / "stock" / stock_names()[0]
+    folder = Path(visavis.replicas.__file__).parent / "stock" / DEFAULT
     return cv2.imread(str(folder / "portrait.png"))[..., ::-1].copy()
 
 

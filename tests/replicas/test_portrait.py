@@ -10,7 +10,7 @@ import pytest
 
 from visavis.replicas import topology as topo
 from visavis.replicas.bundle import ReplicaManifest
-from visavis.replicas.catalog import load_stock, stock_names
+from visavis.replicas.catalog import DEFAULT, load_stock
 from visavis.replicas.plates import clean_backdrop, close_holes, cut_out, fill
 from visavis.replicas.portrait import build_portrait
 from visavis.replicas.rig import Rig
@@ -29,7 +29,7 @@ def rig() -> Rig:
 def stock_portrait() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import visavis.replicas
 
-    folder = Path(visavis.replicas.__file__).parent / "stock" / stock_names()[0]
+    folder = Path(visavis.replicas.__file__).parent / "stock" / DEFAULT
     image = cv2.imread(str(folder / "portrait.png"))[..., ::-1].copy()
     matte = cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE) / 255.0
     return image, np.load(folder / "landmarks.npy").astype(float), matte

@@ -17,6 +17,7 @@ COMMANDS = {
     "up": "visavis.cli.up:up",
     "doctor": "visavis.cli.doctor:doctor",
     "models": "visavis.cli.models:app",
+    "face": "visavis.cli.face:app",
     "replica": "visavis.cli.replica:app",
     "bench": "visavis.cli.bench:bench",
     "eval": "visavis.cli.evaluate:app",

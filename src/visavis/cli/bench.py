@@ -58,9 +58,52 @@ def conversation(
 
 
 @bench.command()
+def identity(
+    methods: Annotated[list[str] | None, typer.Argument(help="Generators; else all.")] = None,
+    count: Annotated[int, typer.Option(min=20, max=5000, help="Faces from each.")] = 200,
+    portraits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Real portraits to compare sharpness with.", exists=True, file_okay=False
+        ),
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw all faces into this JPEG.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+) -> None:
+    """Generate faces: sharpness, diversity, likeness to real people, attributes, edits, speed."""
+    from visavis.evaluation.identity_bench import run
+
+    try:
+        result = run(
+            methods or [], count, portraits, sheet, lambda text: console.print(text, style="dim")
+        )
+    except LookupError as e:
+        typer.secho(str(e.args[0]), fg="red", err=True)
+        raise typer.Exit(2) from e
+    table = Table("measure", *result["generators"], title=f"{count} faces each")
+    flat = {name: _flat(figures) for name, figures in result["generators"].items()}
+    for row in next(iter(flat.values())):
+        table.add_row(row, *(str(figures[row]) for figures in flat.values()))
+    console.print(table)
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested figures by their path."""
+    out: dict[str, Any] = {}
+    for key, value in figures.items():
+        inner = isinstance(value, dict)
+        out |= _flat(value, f"{prefix}{key} ") if inner else {f"{prefix}{key}": value}
+    return out
+
+
+@bench.command()
 def render(
     replicas: Annotated[
-        list[str] | None, typer.Argument(help="Names or bundles; else all that ship.")
+        list[str] | None, typer.Argument(help="Names or bundles; else Clara.")
     ] = None,
     sizes: Annotated[
         list[str] | None, typer.Option("--size", help="As 1280x720; may be repeated.")

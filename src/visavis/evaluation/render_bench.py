@@ -17,7 +17,7 @@ from visavis.evaluation.machine import machine_facts
 from visavis.rendering.contract import FacePainter
 from visavis.rendering.painters import open_painter
 from visavis.replicas.bundle import Replica
-from visavis.replicas.catalog import load_replica, stock_names
+from visavis.replicas.catalog import DEFAULT, load_replica
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 #: Pictures drawn before the measure: code is compiled, caches fill.
@@ -64,7 +64,7 @@ def run(
         ValueError: A size is too small.
     """
     result: dict[str, Any] = {"machine": machine_facts(), "frames": frames, "results": []}
-    loaded = [(name, load_replica(name)) for name in (replicas or stock_names())]
+    loaded = [(name, load_replica(name)) for name in (replicas or [DEFAULT])]
     with one_core() as core:
         result["pinned_to_core"] = core
         result["load"] = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None

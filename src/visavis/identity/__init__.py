@@ -1,1 +1,1 @@
-
+"""Making, editing and proving synthetic people."""

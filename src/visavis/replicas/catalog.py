@@ -13,24 +13,32 @@ def _stock_folder() -> Path:
     return Path(str(resources.files("visavis.replicas"))) / "stock"
 
 
+#: Whoever asks for nobody in particular meets her.
+DEFAULT = "clara"
+
+
+def _stock() -> dict[str, Path]:
+    """Bundles by name: folders, or zips."""
+    folders = {p.parent.parent.name: p.parent for p in _stock_folder().glob(f"*/bundle/{MANIFEST}")}
+    return folders | {p.parent.name: p for p in _stock_folder().glob("*/bundle.zip")}
+
+
 def stock_names() -> list[str]:
     """Names of the stock replicas, sorted."""
-    return sorted(p.parent.parent.name for p in _stock_folder().glob(f"*/bundle/{MANIFEST}"))
+    return sorted(_stock())
 
 
-def load_stock(name: str | None = None) -> Replica:
-    """A stock replica, verified; the first one if no name is given.
+def load_stock(name: str = DEFAULT) -> Replica:
+    """A stock replica, verified.
 
     Raises:
         LookupError: There is none of that name.
     """
-    names = stock_names()
-    if name is None and names:
-        name = names[0]
-    if name not in names:
-        known = ", ".join(names) or "none"
+    stock = _stock()
+    if name not in stock:
+        known = ", ".join(sorted(stock)) or "none"
         raise LookupError(f"no stock replica {name!r}; there are: {known}")
-    return load(_stock_folder() / name / "bundle")
+    return load(stock[name])
 
 
 def load_replica(name_or_path: str) -> Replica:
