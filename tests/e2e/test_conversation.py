@@ -21,7 +21,7 @@ Hear = Callable[[NDArray[np.int16], int], str]
 
 #: Silence that ends an answer (a slow machine may need seconds between two phrases), and the
 #: longest wait for one to begin, s.
-END_OF_ANSWER = 4.0
+END_OF_ANSWER = 6.0
 REPLY_LIMIT = 45.0
 RECORDING = Path(__file__).parents[1] / "data" / "ami_question.flac"
 
